@@ -1,0 +1,187 @@
+//! The certificates of one file, in any order, with duplicates and strangers: which is the leaf, what is its chain.
+
+use std::collections::{HashMap, HashSet};
+
+use super::finding::{budget, finding, incomplete};
+use super::{Chain, Pool, build};
+use crate::{Certificate, Finding, KeyId, Severity, UnixTime};
+
+/// Certificates with one subject, at most: only an attack has more in one file, and each doubles the paths.
+const MAX_SAME_SUBJECT: usize = 32;
+
+/// The certificates of one file, sorted.
+#[derive(Clone, Debug)]
+pub struct Arranged {
+    /// Whom the file is about; `None` only when there are no certificates.
+    pub leaf: Option<Certificate>,
+    /// Its chain; the findings tell what was repaired, too.
+    pub chain: Chain,
+    /// What belongs neither to the chain nor is its root.
+    pub unrelated: Vec<Certificate>,
+}
+
+/// Finds the leaf and its chain among the certificates of one file.
+///
+/// Besides the findings of [`build`]: `chain.reordered`, `chain.deduplicated` (info), `chain.unrelated` (warning).
+pub fn arrange(certificates: Vec<Certificate>, now: UnixTime) -> Arranged {
+    arrange_for(certificates, None, now)
+}
+
+/// As [`arrange`]; the certificate of the key `wanted` is the leaf, if there is one.
+pub fn arrange_for(certificates: Vec<Certificate>, wanted: Option<&KeyId>, now: UnixTime) -> Arranged {
+    let sent = certificates.len();
+    let distinct = without_duplicates(certificates);
+    let Some(leaf) = find_leaf(&distinct, wanted).cloned() else {
+        let chain = Chain {
+            served: Vec::new(),
+            root: None,
+            findings: Vec::new(),
+        };
+        return Arranged {
+            leaf: None,
+            chain,
+            unrelated: Vec::new(),
+        };
+    };
+    let mut chain = if has_crowd(&distinct) {
+        Chain {
+            served: vec![leaf.clone()],
+            root: None,
+            findings: vec![budget()],
+        }
+    } else {
+        build(&leaf, &Pool::new(distinct.iter().cloned()), now)
+    };
+    let unrelated = strangers(&distinct, &chain);
+    if unrelated.iter().any(Certificate::is_ca) {
+        name_the_gap(&mut chain);
+    }
+    if distinct.len() < sent {
+        chain.findings.push(deduplicated(sent - distinct.len(), &leaf));
+    }
+    if is_reordered(&distinct, &chain) {
+        let what = "the certificates were not in order; they are now, the leaf first";
+        chain.findings.push(finding(
+            "chain.reordered",
+            Severity::Info,
+            what,
+            &leaf,
+            "Nothing.",
+        ));
+    }
+    if !unrelated.is_empty() {
+        chain.findings.push(unrelated_finding(&unrelated));
+    }
+    Arranged {
+        leaf: Some(leaf),
+        chain,
+        unrelated,
+    }
+}
+
+fn without_duplicates(certificates: Vec<Certificate>) -> Vec<Certificate> {
+    let mut seen = HashSet::new();
+    certificates
+        .into_iter()
+        .filter(|certificate| seen.insert(certificate.fingerprint()))
+        .collect()
+}
+
+/// The certificate of the key; else the first one that issued no other and is no CA; else the first that issued no
+/// other; else (in a loop of CAs) the first.
+fn find_leaf<'a>(certificates: &'a [Certificate], wanted: Option<&KeyId>) -> Option<&'a Certificate> {
+    let of_key = |certificate: &&Certificate| wanted.is_some_and(|key| certificate.key_id() == *key);
+    if let Some(leaf) = certificates.iter().find(of_key) {
+        return Some(leaf);
+    }
+    let others = certificates
+        .iter()
+        .filter(|certificate| !certificate.is_self_issued());
+    let issuers: HashSet<&[u8]> = others.map(|certificate| certificate.issuer().der()).collect();
+    let is_lowest = |certificate: &&Certificate| !issuers.contains(certificate.subject().der());
+    let lowest = || certificates.iter().filter(is_lowest);
+    let leaves = || lowest().filter(|certificate| !certificate.is_ca());
+    // A root of version 1 is no CA by its own words: prefer what somebody else issued.
+    (leaves().find(|certificate| !certificate.is_self_issued()))
+        .or_else(|| leaves().next())
+        .or_else(|| certificates.iter().find(|certificate| !certificate.is_ca()))
+        .or_else(|| lowest().next())
+        .or_else(|| certificates.first())
+}
+
+fn has_crowd(certificates: &[Certificate]) -> bool {
+    let mut counts: HashMap<&[u8], usize> = HashMap::new();
+    certificates
+        .iter()
+        .filter(|certificate| certificate.may_issue())
+        .any(|certificate| {
+            let count = counts.entry(certificate.subject().der()).or_default();
+            *count += 1;
+            *count > MAX_SAME_SUBJECT
+        })
+}
+
+fn strangers(certificates: &[Certificate], chain: &Chain) -> Vec<Certificate> {
+    let used: HashSet<_> = chain
+        .served
+        .iter()
+        .chain(&chain.root)
+        .map(Certificate::fingerprint)
+        .collect();
+    certificates
+        .iter()
+        .filter(|certificate| !used.contains(&certificate.fingerprint()))
+        .cloned()
+        .collect()
+}
+
+/// The file has further CAs that the chain does not reach: what is missing is a link, not the root.
+fn name_the_gap(chain: &mut Chain) {
+    if let Some(last) = chain.served.last() {
+        let found = incomplete(last);
+        chain
+            .findings
+            .iter_mut()
+            .filter(|one| one.code == "chain.root_missing")
+            .for_each(|one| *one = found.clone());
+    }
+}
+
+fn is_reordered(certificates: &[Certificate], chain: &Chain) -> bool {
+    let root = chain.root.iter().filter(|root| !chain.served.contains(root));
+    let members: Vec<_> = chain
+        .served
+        .iter()
+        .chain(root)
+        .map(Certificate::fingerprint)
+        .collect();
+    let sent = certificates
+        .iter()
+        .map(Certificate::fingerprint)
+        .filter(|one| members.contains(one));
+    !sent.eq(members.iter().copied())
+}
+
+fn deduplicated(count: usize, leaf: &Certificate) -> Finding {
+    let what = format!("{count} certificates were there more than once; the copies were dropped");
+    finding("chain.deduplicated", Severity::Info, what, leaf, "Nothing.")
+}
+
+fn unrelated_finding(unrelated: &[Certificate]) -> Finding {
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> = unrelated
+        .iter()
+        .take(SHOWN)
+        .map(Certificate::display_name)
+        .collect();
+    if unrelated.len() > SHOWN {
+        names.push(format!("and {} more", unrelated.len() - SHOWN));
+    }
+    Finding {
+        code: "chain.unrelated",
+        severity: Severity::Warning,
+        what: "the file holds certificates that do not belong to this chain; they were left out".to_owned(),
+        place: names.join(", "),
+        repair: "Import them on their own if you need them.".to_owned(),
+    }
+}

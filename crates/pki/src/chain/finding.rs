@@ -1,0 +1,145 @@
+//! What is wrong with a chain, and what to do about it.
+
+use super::search::Outcome;
+use super::{Chain, MAX_CHECKS};
+use crate::{Certificate, Finding, Severity, UnixTime};
+
+pub(super) fn findings(chain: &Chain, outcome: Outcome, now: UnixTime) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !chain.is_complete() {
+        if outcome.looped {
+            findings.push(looped(chain));
+        }
+        findings.push(if outcome.exhausted { budget() } else { gap(chain) });
+    }
+    let leaf_end = chain.served.first().map(Certificate::not_after);
+    let root = chain.root.iter().filter(|_| !leads_itself(chain));
+    for member in chain.served.iter().skip(1).chain(root) {
+        if !member.is_valid_at(now) {
+            findings.push(expired(member, now));
+        } else if leaf_end.is_some_and(|end| member.not_after() < end) {
+            findings.push(ends_first(member));
+        }
+    }
+    findings
+}
+
+/// A self-signed leaf is its own root; its validity is the certificate's own finding.
+fn leads_itself(chain: &Chain) -> bool {
+    chain.root.as_ref() == chain.served.first()
+}
+
+fn gap(chain: &Chain) -> Finding {
+    match chain.served.as_slice() {
+        [.., last] if chain.served.len() > 1 => root_missing(last),
+        [last, ..] => incomplete(last),
+        [] => budget(),
+    }
+}
+
+/// The issuer of `last` is not known, so clients will not know it either.
+pub(super) fn incomplete(last: &Certificate) -> Finding {
+    let missing = last.issuer();
+    Finding {
+        code: "chain.incomplete",
+        severity: Severity::Warning,
+        what: format!(
+            "the certificate of the issuer {missing} is missing; most clients will refuse the connection"
+        ),
+        place: last.display_name(),
+        repair: repair_gap(last),
+    }
+}
+
+fn repair_gap(last: &Certificate) -> String {
+    match last.ca_issuer_urls().first() {
+        Some(url) => format!("Import the issuer's certificate; the CA publishes it at {url}."),
+        None => "Import the intermediate certificate that the CA sent with its answer or shows on its pages."
+            .to_owned(),
+    }
+}
+
+fn root_missing(last: &Certificate) -> Finding {
+    Finding {
+        code: "chain.root_missing",
+        severity: Severity::Warning,
+        what: format!(
+            "the root {} is not known here, so it was not checked whether the chain ends there",
+            last.issuer()
+        ),
+        place: last.display_name(),
+        repair: "Import the root certificate, or the next intermediate, if clients refuse the chain."
+            .to_owned(),
+    }
+}
+
+fn expired(member: &Certificate, now: UnixTime) -> Finding {
+    let (what, repair) = if now < member.not_before() {
+        (
+            format!("a CA certificate is valid only from {} on", member.not_before()),
+            "Wait, or check the clock.",
+        )
+    } else {
+        let repair = "Import the CA's new certificate; the leaf need not change if the CA kept its key.";
+        (
+            format!("a CA certificate expired on {}", member.not_after()),
+            repair,
+        )
+    };
+    finding("chain.expired", Severity::Error, what, member, repair)
+}
+
+fn ends_first(member: &Certificate) -> Finding {
+    let what = format!(
+        "a CA certificate ends on {}, before the leaf does",
+        member.not_after()
+    );
+    finding(
+        "chain.expires_before_leaf",
+        Severity::Warning,
+        what,
+        member,
+        "Import its successor before that day.",
+    )
+}
+
+fn looped(chain: &Chain) -> Finding {
+    Finding {
+        code: "chain.loop",
+        severity: Severity::Warning,
+        what: "the CAs issued each other, and none of them leads to a root".to_owned(),
+        place: chain
+            .served
+            .last()
+            .map(Certificate::display_name)
+            .unwrap_or_default(),
+        repair: "Import the root certificate.".to_owned(),
+    }
+}
+
+/// The search was cut off.
+pub(super) fn budget() -> Finding {
+    Finding {
+        code: "chain.budget",
+        severity: Severity::Error,
+        what: format!("no chain was found within {MAX_CHECKS} signature checks"),
+        place: String::new(),
+        repair: "Send only the certificates that belong to this chain.".to_owned(),
+    }
+}
+
+pub(super) fn finding(
+    code: &'static str,
+    severity: Severity,
+    what: impl Into<String>,
+    member: &Certificate,
+    repair: &str,
+) -> Finding {
+    Finding {
+        code,
+        severity,
+        what: what.into(),
+        place: member.display_name(),
+        repair: repair.to_owned(),
+    }
+}

@@ -1,0 +1,219 @@
+use super::*;
+use crate::issue::{self, Purpose, Template};
+use crate::name::{Attribute, AttributeType};
+use crate::testing::{self, TestSigner};
+use crate::{DistinguishedName, KeyAlgorithm, Signer};
+
+const NOW: UnixTime = UnixTime(1_795_305_600);
+const DAY: i64 = 86_400;
+
+/// A CA with a name and a key, so that it can be certified in several ways.
+struct Ca {
+    name: DistinguishedName,
+    key: TestSigner,
+}
+
+fn ca(common_name: &str) -> Ca {
+    Ca {
+        name: name(common_name),
+        key: testing::signer(KeyAlgorithm::Ed25519),
+    }
+}
+
+fn name(common_name: &str) -> DistinguishedName {
+    DistinguishedName::from_attributes(vec![Attribute::new(AttributeType::CommonName, common_name)]).unwrap()
+}
+
+impl Ca {
+    fn issue(&self, wanted: Template) -> Certificate {
+        let template = Template {
+            issuer: self.name.clone(),
+            ..wanted
+        };
+        let to_be_signed = issue::to_be_signed(&template, self.key.algorithm().certificate_scheme()).unwrap();
+        Certificate::parse(&issue::sign(&to_be_signed, &self.key).unwrap()).unwrap()
+    }
+
+    fn leaf(&self) -> Certificate {
+        let key = testing::signer(KeyAlgorithm::Ed25519);
+        self.issue(template(name("a.example"), &key, Purpose::TlsServer, 30))
+    }
+
+    fn certify(&self, other: &Ca, days: i64) -> Certificate {
+        self.issue(template(
+            other.name.clone(),
+            &other.key,
+            Purpose::Intermediate { path_len: 3 },
+            days,
+        ))
+    }
+
+    fn root(&self, days: i64) -> Certificate {
+        self.issue(template(self.name.clone(), &self.key, Purpose::Root, days))
+    }
+}
+
+fn template(subject: DistinguishedName, key: &TestSigner, purpose: Purpose, days: i64) -> Template {
+    let server = matches!(purpose, Purpose::TlsServer);
+    Template {
+        serial: vec![1],
+        issuer: subject.clone(),
+        subject,
+        public_key: key.public_key().clone(),
+        not_before: NOW.plus(-100 * DAY),
+        not_after: NOW.plus(days * DAY),
+        names: if server {
+            vec!["a.example".parse().unwrap()]
+        } else {
+            Vec::new()
+        },
+        purpose,
+        authority_key_id: None,
+        ca_issuers_url: None,
+    }
+}
+
+fn codes(chain: &Chain) -> Vec<&'static str> {
+    chain.findings.iter().map(|finding| finding.code).collect()
+}
+
+fn pool(known: &[&Certificate]) -> Pool {
+    Pool::new(known.iter().map(|certificate| (*certificate).clone()))
+}
+
+#[test]
+fn the_gap_closes_as_certificates_are_imported() {
+    let (root, issuing) = (ca("Root"), ca("Issuing"));
+    let (leaf, intermediate, anchor) = (issuing.leaf(), root.certify(&issuing, 300), root.root(3000));
+    let alone = build(&leaf, &pool(&[]), NOW);
+    assert_eq!((alone.served.len(), codes(&alone)), (1, vec!["chain.incomplete"]));
+    assert!(alone.findings[0].what.contains("CN=Issuing"));
+    let with_intermediate = build(&leaf, &pool(&[&intermediate]), NOW);
+    assert_eq!(with_intermediate.served, [leaf.clone(), intermediate.clone()]);
+    assert_eq!(codes(&with_intermediate), ["chain.root_missing"]);
+    let whole = build(&leaf, &pool(&[&anchor, &intermediate]), NOW);
+    assert_eq!(whole.served, [leaf, intermediate]);
+    assert_eq!(whole.root, Some(anchor));
+    assert!(whole.is_complete() && whole.findings.is_empty());
+}
+
+#[test]
+fn a_self_signed_leaf_is_its_own_root() {
+    let key = testing::signer(KeyAlgorithm::EcP256);
+    let wanted = template(name("a.example"), &key, Purpose::TlsServer, 30);
+    let to_be_signed = issue::to_be_signed(&wanted, key.algorithm().certificate_scheme()).unwrap();
+    let leaf = Certificate::parse(&issue::sign(&to_be_signed, &key).unwrap()).unwrap();
+    let chain = build(&leaf, &pool(&[]), NOW);
+    assert_eq!((chain.served, chain.root), (vec![leaf.clone()], Some(leaf)));
+    assert!(chain.findings.is_empty());
+}
+
+#[test]
+fn of_two_ways_the_valid_one_is_taken() {
+    let (old, new, issuing) = (ca("Old root"), ca("New root"), ca("Issuing"));
+    let leaf = issuing.leaf();
+    let (by_old, by_new) = (old.certify(&issuing, -1), new.certify(&issuing, 300));
+    let (old_root, new_root) = (old.root(-1), new.root(3000));
+    for known in [
+        [&by_old, &by_new, &old_root, &new_root],
+        [&new_root, &old_root, &by_new, &by_old],
+    ] {
+        let chain = build(&leaf, &pool(&known), NOW);
+        assert_eq!(chain.served, [leaf.clone(), by_new.clone()]);
+        assert_eq!(chain.root, Some(new_root.clone()));
+        assert!(chain.findings.is_empty());
+    }
+    let expired = build(&leaf, &pool(&[&by_old, &old_root]), NOW);
+    assert_eq!(codes(&expired), ["chain.expired", "chain.expired"]);
+}
+
+#[test]
+fn the_shortest_complete_way_is_taken_and_a_cross_signed_root_is_no_loop() {
+    let (root, older, issuing) = (ca("Root"), ca("Older root"), ca("Issuing"));
+    let leaf = issuing.leaf();
+    let (intermediate, anchor) = (root.certify(&issuing, 300), root.root(3000));
+    let (crossed, older_anchor) = (older.certify(&root, 400), older.root(500));
+    let chain = build(
+        &leaf,
+        &pool(&[&crossed, &older_anchor, &intermediate, &anchor]),
+        NOW,
+    );
+    assert_eq!((chain.served.len(), chain.root), (2, Some(anchor)));
+    let through_the_cross = build(&leaf, &pool(&[&crossed, &older_anchor, &intermediate]), NOW);
+    assert_eq!(
+        (through_the_cross.served.len(), through_the_cross.root),
+        (3, Some(older_anchor))
+    );
+    assert!(through_the_cross.findings.is_empty());
+}
+
+#[test]
+fn only_those_who_may_issue_and_did_are_taken() {
+    let (root, impostor) = (ca("Root"), ca("Root"));
+    let leaf = root.leaf();
+    assert_eq!(
+        codes(&build(&leaf, &pool(&[&impostor.root(3000)]), NOW)),
+        ["chain.incomplete"]
+    );
+    let no_ca = root.issue(template(root.name.clone(), &root.key, Purpose::TlsServer, 30));
+    assert_eq!(codes(&build(&leaf, &pool(&[&no_ca]), NOW)), ["chain.incomplete"]);
+}
+
+#[test]
+fn a_member_that_ends_before_the_leaf_is_told() {
+    let (root, issuing) = (ca("Root"), ca("Issuing"));
+    let (leaf, intermediate, anchor) = (issuing.leaf(), root.certify(&issuing, 10), root.root(20));
+    let chain = build(&leaf, &pool(&[&intermediate, &anchor]), NOW);
+    assert_eq!(
+        codes(&chain),
+        ["chain.expires_before_leaf", "chain.expires_before_leaf"]
+    );
+    let later = build(&leaf, &pool(&[&intermediate, &anchor]), NOW.plus(15 * DAY));
+    assert_eq!(codes(&later), ["chain.expired", "chain.expires_before_leaf"]);
+}
+
+#[test]
+fn a_long_way_ends_at_the_limit() {
+    let cas: Vec<Ca> = (0..14).map(|number| ca(&format!("CA {number}"))).collect();
+    let mut known = vec![cas[13].root(3000)];
+    known.extend(cas.windows(2).map(|pair| pair[1].certify(&pair[0], 300)));
+    let chain = build(&cas[0].leaf(), &Pool::new(known), NOW);
+    assert_eq!(chain.served.len(), MAX_LENGTH);
+    assert_eq!(codes(&chain), ["chain.root_missing"]);
+}
+
+#[test]
+fn a_maze_of_cross_signatures_ends_within_the_budget() {
+    // Twelve CAs, each certified by each other one, and no root.
+    let cas: Vec<Ca> = (0..12).map(|number| ca(&format!("CA {number}"))).collect();
+    let mut known = Pool::default();
+    for issuer in &cas {
+        for subject in cas.iter().filter(|subject| subject.name != issuer.name) {
+            known.add(issuer.certify(subject, 300));
+        }
+    }
+    let chain = build(&cas[0].leaf(), &known, NOW);
+    assert!(codes(&chain).contains(&"chain.budget"), "{:?}", codes(&chain));
+}
+
+#[test]
+fn the_certificate_of_the_key_is_the_leaf() {
+    let (one, other) = (ca("Root").leaf(), ca("Root").leaf());
+    let both = vec![one.clone(), other.clone()];
+    assert_eq!(arrange(both.clone(), NOW).leaf, Some(one));
+    let arranged = arrange_for(both, Some(&other.key_id()), NOW);
+    assert_eq!(arranged.leaf, Some(other));
+    assert_eq!(arranged.unrelated.len(), 1);
+    assert!(codes(&arranged.chain).contains(&"chain.unrelated"));
+    assert_eq!(arrange(Vec::new(), NOW).leaf, None);
+}
+
+#[test]
+fn a_file_of_cas_is_led_by_the_lowest() {
+    let (root, issuing) = (ca("Root"), ca("Issuing"));
+    let (intermediate, anchor) = (root.certify(&issuing, 300), root.root(3000));
+    let arranged = arrange(vec![anchor.clone(), intermediate.clone()], NOW);
+    assert_eq!(arranged.leaf, Some(intermediate));
+    assert_eq!(arranged.chain.root, Some(anchor));
+    assert_eq!(codes(&arranged.chain), ["chain.reordered"]);
+}

@@ -1,0 +1,303 @@
+//! PEM (RFC 7468) as it is found: any text around the blocks, any line ends, one line or many.
+//!
+//! One pass over the bytes; each block ends at the next dashes, whatever they are.
+
+use zeroize::Zeroizing;
+
+use super::kdf::KdfBudget;
+use super::{Contents, Format, MAX_CERTIFICATES, no_cost, pkcs1, pkcs8, sec1, x509};
+use crate::tlv::tag;
+use crate::{Finding, Refusal, Severity};
+
+pub(super) const FORMAT: Format = Format {
+    name: "pem",
+    sniff: is_pem,
+    charge: no_cost,
+    read,
+};
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+const DASHES: &[u8] = b"-----";
+/// Labels are words in capitals; none that exists is longer.
+const MAX_LABEL: usize = 64;
+
+/// What to make of a label.
+enum Meaning {
+    Read(&'static Format),
+    /// Says nothing that the other blocks do not say.
+    Skip,
+    /// Is left out, and said.
+    LeaveOut,
+}
+
+fn meaning(label: &str) -> Result<Meaning, Refusal> {
+    Ok(match label {
+        "CERTIFICATE" | "X509 CERTIFICATE" => Meaning::Read(&x509::CERTIFICATE),
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Meaning::Read(&x509::CSR),
+        "PRIVATE KEY" => Meaning::Read(&pkcs8::PLAIN),
+        "ENCRYPTED PRIVATE KEY" => Meaning::Read(&pkcs8::ENCRYPTED),
+        "RSA PRIVATE KEY" => Meaning::Read(&pkcs1::FORMAT),
+        "EC PRIVATE KEY" => Meaning::Read(&sec1::FORMAT),
+        "EC PARAMETERS" => Meaning::Skip,
+        other if other.ends_with("PRIVATE KEY") => return Err(unknown_key(other)),
+        _ => Meaning::LeaveOut,
+    })
+}
+
+fn is_pem(bytes: &[u8]) -> bool {
+    find(bytes, BEGIN).is_some()
+}
+
+fn read(bytes: &[u8], passphrase: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
+    let blocks = blocks(bytes)?;
+    let certificates = blocks.iter().filter(|block| block.label == "CERTIFICATE").count();
+    if certificates > MAX_CERTIFICATES {
+        let what =
+            format!("the file holds {certificates} certificates; at most {MAX_CERTIFICATES} are taken");
+        return Err(Refusal::new("limit.cert_count", what, "Split the file."));
+    }
+    // All costs are summed before the first key is derived.
+    let mut budget = KdfBudget::new();
+    let mut readable = Vec::with_capacity(blocks.len());
+    for block in &blocks {
+        match meaning(&block.label).map_err(|refusal| block.locate(refusal))? {
+            Meaning::Read(format) => {
+                block.check(format).map_err(|refusal| block.locate(refusal))?;
+                (format.charge)(&block.der, &mut budget).map_err(|refusal| block.locate(refusal))?;
+                readable.push((block, format));
+            }
+            Meaning::Skip => {}
+            Meaning::LeaveOut => contents.findings.push(left_out(block)),
+        }
+    }
+    if readable.is_empty() {
+        return Err(nothing_readable(&blocks));
+    }
+    for (block, format) in readable {
+        (format.read)(&block.der, passphrase, contents).map_err(|refusal| block.locate(refusal))?;
+    }
+    Ok(())
+}
+
+/// One block: what it says it is, what is in it, and where it began.
+struct Block {
+    label: String,
+    der: Zeroizing<Vec<u8>>,
+    line: usize,
+}
+
+impl Block {
+    /// The content must be what the label says.
+    fn check(&self, format: &Format) -> Result<(), Refusal> {
+        if (format.sniff)(&self.der) {
+            return Ok(());
+        }
+        if self.der.first() == Some(&tag::SEQUENCE) {
+            super::der::check(&self.der)?;
+        }
+        let what = format!("what stands under the label {} is something else", self.label);
+        Err(Refusal::new(
+            "pem.label",
+            what,
+            "Give the block the label of its content, or send the file as it was.",
+        ))
+    }
+
+    fn locate(&self, refusal: Refusal) -> Refusal {
+        let place = match refusal.place.as_str() {
+            "" => format!("{} in line {}", self.label, self.line),
+            inner => format!("{} in line {}, {inner}", self.label, self.line),
+        };
+        refusal.at(place)
+    }
+}
+
+/// Finds all blocks.
+fn blocks(bytes: &[u8]) -> Result<Vec<Block>, Refusal> {
+    let mut blocks = Vec::new();
+    let mut lines = LineCount {
+        bytes,
+        seen: 0,
+        line: 1,
+    };
+    let mut position = 0;
+    while let Some(found) = find(&bytes[position..], BEGIN) {
+        let begin = position + found;
+        let line = lines.at(begin);
+        let (block, end) =
+            read_block(bytes, begin, line).map_err(|refusal| refusal.at(format!("line {line}")))?;
+        blocks.push(block);
+        position = end;
+    }
+    Ok(blocks)
+}
+
+/// Reads the block whose BEGIN stands at `begin`; gives the position after it, too.
+fn read_block(bytes: &[u8], begin: usize, line: usize) -> Result<(Block, usize), Refusal> {
+    let (label, body_start) = read_label(bytes, begin + BEGIN.len()).ok_or_else(truncated)?;
+    let body_length = find(&bytes[body_start..], DASHES).ok_or_else(truncated)?;
+    let end = body_start + body_length;
+    if !bytes[end..].starts_with(END) {
+        return Err(truncated());
+    }
+    let (end_label, after) = read_label(bytes, end + END.len()).ok_or_else(truncated)?;
+    if end_label != label {
+        let what = format!("the block begins as {label} and ends as {end_label}");
+        return Err(Refusal::new(
+            "pem.label",
+            what,
+            "Copy the whole block, from its BEGIN line to its END line.",
+        ));
+    }
+    let body = &bytes[body_start..end];
+    if find(body, b"DEK-Info:").is_some() || find(body, b"Proc-Type:").is_some() {
+        return Err(traditional_encryption());
+    }
+    let der = decode(body)?;
+    Ok((Block { label, der, line }, after))
+}
+
+/// The label up to its closing dashes, and the position after them.
+fn read_label(bytes: &[u8], start: usize) -> Option<(String, usize)> {
+    let window = &bytes[start..bytes.len().min(start + MAX_LABEL + DASHES.len())];
+    let length = find(window, DASHES)?;
+    let label = &window[..length];
+    let is_plain = !label.is_empty() && label.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    is_plain.then(|| {
+        (
+            String::from_utf8_lossy(label).into_owned(),
+            start + length + DASHES.len(),
+        )
+    })
+}
+
+/// Base64 with white space anywhere; the padding must be right where it is given.
+fn decode(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let mut out = Zeroizing::new(Vec::with_capacity(body.len() / 4 * 3 + 3));
+    let (mut bits, mut count, mut padding) = (0_u32, 0_usize, 0_usize);
+    for byte in body {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => {
+                padding += 1;
+                continue;
+            }
+            b' ' | b'\t' | b'\r' | b'\n' => continue,
+            _ => return Err(bad_base64()),
+        };
+        if padding > 0 {
+            return Err(bad_base64());
+        }
+        bits = bits << 6 | u32::from(value);
+        count += 1;
+        if count.is_multiple_of(4) {
+            out.extend_from_slice(&bits.to_be_bytes()[1..]);
+            bits = 0;
+        }
+    }
+    match (count % 4, padding) {
+        (0, 0) => {}
+        (2, 0 | 2) => out.push((bits >> 4) as u8),
+        (3, 0 | 1) => out.extend_from_slice(&((bits >> 2) as u16).to_be_bytes()),
+        _ => return Err(bad_base64()),
+    }
+    if out.is_empty() {
+        Err(bad_base64())
+    } else {
+        Ok(out)
+    }
+}
+
+/// The first place of `needle`, in one pass: it begins with a byte that is rare in what we read.
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    let mut position = 0;
+    while let Some(found) = bytes[position..].iter().position(|byte| *byte == needle[0]) {
+        position += found;
+        if bytes[position..].starts_with(needle) {
+            return Some(position);
+        }
+        position += 1;
+    }
+    None
+}
+
+/// Counts lines as far as asked; positions only grow.
+struct LineCount<'a> {
+    bytes: &'a [u8],
+    seen: usize,
+    line: usize,
+}
+
+impl LineCount<'_> {
+    fn at(&mut self, position: usize) -> usize {
+        self.line += self.bytes[self.seen..position]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        self.seen = position;
+        self.line
+    }
+}
+
+fn truncated() -> Refusal {
+    Refusal::new(
+        "pem.truncated",
+        "a block has no END line",
+        "Copy the whole block, from BEGIN to END.",
+    )
+}
+
+fn bad_base64() -> Refusal {
+    Refusal::new(
+        "pem.base64",
+        "what stands between BEGIN and END is not base64",
+        "Copy the block again, unchanged.",
+    )
+}
+
+fn traditional_encryption() -> Refusal {
+    Refusal::new(
+        "key.encryption_unsupported",
+        "the key is encrypted in the old way of OpenSSL (DEK-Info), which protects it badly",
+        "Write it again with `openssl pkcs8 -topk8`, and send that.",
+    )
+}
+
+fn unknown_key(label: &str) -> Refusal {
+    let what = format!("a private key of the kind {label} is not read here");
+    Refusal::new(
+        "key.algorithm",
+        what,
+        "Convert it to PKCS#8; RSA, EC (P-256, P-384) and Ed25519 keys are taken.",
+    )
+}
+
+fn left_out(block: &Block) -> Finding {
+    Finding {
+        code: "pem.left_out",
+        severity: Severity::Warning,
+        what: format!(
+            "a block of the kind {} is not read here and was left out",
+            block.label
+        ),
+        place: format!("line {}", block.line),
+        repair: "Nothing, if you do not need it.".to_owned(),
+    }
+}
+
+fn nothing_readable(blocks: &[Block]) -> Refusal {
+    let labels: Vec<&str> = blocks.iter().map(|block| block.label.as_str()).take(3).collect();
+    Refusal::new(
+        "input.unrecognised",
+        format!(
+            "there is nothing in it that is read here, only {}",
+            labels.join(", ")
+        ),
+        "Send a certificate, certificate request or private key.",
+    )
+}

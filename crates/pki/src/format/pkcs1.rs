@@ -1,0 +1,25 @@
+//! RSA private keys as PKCS#1 RSAPrivateKey (RFC 8017, A.1.2) in DER.
+
+use super::{Contents, Format, Item, check_key, fields, no_cost};
+use crate::tlv::tag;
+use crate::{PrivateKey, Refusal};
+
+pub(super) const FORMAT: Format = Format {
+    name: "pkcs1",
+    sniff: is_pkcs1,
+    charge: no_cost,
+    read,
+};
+
+/// Version, modulus, exponents, primes and the rest: integers only.
+fn is_pkcs1(der: &[u8]) -> bool {
+    fields(der).is_some_and(|mut fields| (0..3).all(|_| fields.expect(tag::INTEGER).is_ok()))
+}
+
+fn read(der: &[u8], _: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
+    check_key(der)?;
+    contents
+        .items
+        .push(Item::PrivateKey(PrivateKey::from_pkcs1_der(der)?));
+    Ok(())
+}

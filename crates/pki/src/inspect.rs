@@ -1,0 +1,141 @@
+//! Looks at a file and says what is in it and what is wrong with it, without ever failing.
+
+use crate::chain::arrange_for;
+use crate::format::{self, Contents, Item};
+use crate::{Certificate, Csr, Finding, KeyId, Refusal, UnixTime};
+
+/// What a file holds and what is to be said about it.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// Whether import would take it; if not, the reason is the first finding.
+    pub accepted: bool,
+    /// The format, as in [`Contents::format`]; empty when the file could not be read.
+    pub format: String,
+    /// What is in it, in its order.
+    pub items: Vec<InspectedItem>,
+    /// Everything that was noticed, refusals first.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing in a file, as far as it may be shown.
+#[derive(Clone, Debug)]
+pub enum InspectedItem {
+    /// A certificate.
+    Certificate(Certificate),
+    /// A private key: only its public name.
+    PrivateKey {
+        /// Kind and size, for example `EC P-256`.
+        label: String,
+        /// The name of the key.
+        id: KeyId,
+    },
+    /// A certificate request.
+    Csr(Csr),
+}
+
+/// Inspects a file at a moment. A file that would be refused has `accepted: false` and its code among the findings.
+pub fn inspect(bytes: &[u8], passphrase: Option<&str>, now: UnixTime) -> Inspection {
+    match format::read(bytes, passphrase) {
+        Ok(contents) => inspect_contents(contents, now),
+        Err(refusal) => Inspection {
+            accepted: false,
+            format: String::new(),
+            items: Vec::new(),
+            findings: vec![refusal.into()],
+        },
+    }
+}
+
+fn inspect_contents(contents: Contents, now: UnixTime) -> Inspection {
+    let keys = distinct_keys(&contents.items);
+    let certificates: Vec<Certificate> = contents.items.iter().filter_map(certificate).cloned().collect();
+    let mut refusals: Vec<Finding> = key_refusal(&keys, &certificates)
+        .into_iter()
+        .map(Finding::from)
+        .collect();
+    let mut findings = contents.findings;
+    for item in &contents.items {
+        match item {
+            Item::Certificate(certificate) => findings.extend(certificate.findings(now)),
+            Item::Csr(csr) => findings.extend(csr.findings()),
+            Item::PrivateKey(key) => findings.extend(key.public_key().findings()),
+        }
+    }
+    for finding in chain_findings(certificates, keys.first(), now) {
+        // An exhausted search is what import refuses a file for.
+        if finding.code == "chain.budget" {
+            refusals.push(finding)
+        } else {
+            findings.push(finding)
+        }
+    }
+    let accepted = refusals.is_empty();
+    refusals.append(&mut findings);
+    let items = contents.items.into_iter().map(shown).collect();
+    Inspection {
+        accepted,
+        format: contents.format.to_owned(),
+        items,
+        findings: refusals,
+    }
+}
+
+fn certificate(item: &Item) -> Option<&Certificate> {
+    match item {
+        Item::Certificate(certificate) => Some(certificate),
+        Item::PrivateKey(_) | Item::Csr(_) => None,
+    }
+}
+
+fn shown(item: Item) -> InspectedItem {
+    match item {
+        Item::Certificate(certificate) => InspectedItem::Certificate(certificate),
+        Item::Csr(csr) => InspectedItem::Csr(csr),
+        Item::PrivateKey(key) => InspectedItem::PrivateKey {
+            label: key.public_key().label(),
+            id: key.id(),
+        },
+    }
+}
+
+/// The keys in the file; the same one in two forms counts once.
+fn distinct_keys(items: &[Item]) -> Vec<KeyId> {
+    let mut keys = Vec::new();
+    for item in items {
+        if let Item::PrivateKey(key) = item
+            && !keys.contains(&key.id())
+        {
+            keys.push(key.id());
+        }
+    }
+    keys
+}
+
+fn key_refusal(keys: &[KeyId], certificates: &[Certificate]) -> Option<Refusal> {
+    match keys {
+        [] => None,
+        [key] if certificates.is_empty() || certificates.iter().any(|one| one.key_id() == *key) => None,
+        [key] => {
+            let what = "the private key belongs to none of the certificates in the file";
+            let repair = "Send the key together with its own certificate, or each alone.";
+            Some(Refusal::new("key.mismatch", what, repair).at(format!("key {key}")))
+        }
+        [..] => {
+            let what = format!("the file holds {} different private keys", keys.len());
+            Some(Refusal::new(
+                "import.ambiguous_key",
+                what,
+                "Choose one of them, or send each in its own file.",
+            ))
+        }
+    }
+}
+
+/// Findings about a chain make sense only where several certificates belong together: not for a list of roots.
+fn chain_findings(certificates: Vec<Certificate>, key: Option<&KeyId>, now: UnixTime) -> Vec<Finding> {
+    let only_roots = certificates.iter().all(|one| one.is_ca() && one.is_self_issued());
+    if certificates.len() < 2 || only_roots {
+        return Vec::new();
+    }
+    arrange_for(certificates, key, now).chain.findings
+}
