@@ -1,0 +1,105 @@
+//! Certificates as we keep them, and where each is in its life.
+
+use pki::{Certificate, Finding, Fingerprint, KeyId, Severity};
+
+use crate::clock::Moment;
+use crate::id::LineageId;
+use crate::names;
+
+names! {
+    /// Where a TLS certificate is in its life.
+    CertificateState {
+        /// It is here: made or imported.
+        Issued "issued",
+        /// A target took it.
+        Installed "installed",
+        /// A handshake from outside saw it on every target.
+        Verified "verified",
+        /// A newer one is current.
+        Superseded "superseded",
+        /// Removed by a person, or too old to matter.
+        Retired "retired",
+        /// Its issuer took it back.
+        Revoked "revoked",
+    }
+}
+
+names! {
+    /// How a certificate came here.
+    Source {
+        /// Signed by its own key, here.
+        SelfSigned "self_signed",
+        /// Issued by our CA.
+        Internal "internal",
+        /// Brought by a person.
+        Imported "imported",
+        /// Made at the first start.
+        Factory "factory",
+    }
+}
+
+/// A certificate that is kept here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CertificateEntry {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// The name that a person knows it by.
+    pub friendly_name: String,
+    /// How it came.
+    pub source: Source,
+    /// The lineage that it belongs to.
+    pub lineage: Option<LineageId>,
+    /// Whether its private key is here.
+    pub has_key: bool,
+    /// Where it is in its life.
+    pub state: CertificateState,
+    /// When it came.
+    pub created: Moment,
+}
+
+impl CertificateEntry {
+    /// SHA-256 of its DER, which names it.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.certificate.fingerprint()
+    }
+
+    /// The key that it certifies.
+    pub fn key(&self) -> KeyId {
+        self.certificate.key_id()
+    }
+}
+
+/// Why a certificate does not become current by itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotCurrent {
+    /// Its private key is not here.
+    #[error("its private key is not here")]
+    NoKey,
+    /// It has a finding of severity error.
+    #[error("{0}")]
+    Finding(String),
+    /// It does not end later than the one in use.
+    #[error("it does not end later than the one in use")]
+    EndsEarlier,
+}
+
+/// Decides whether a new certificate becomes its lineage's current one (DESIGN section 9).
+pub fn plan_current(
+    new: &CertificateEntry,
+    findings: &[Finding],
+    before: Option<&Certificate>,
+) -> Result<(), NotCurrent> {
+    if !new.has_key {
+        return Err(NotCurrent::NoKey);
+    }
+    if let Some(error) = findings
+        .iter()
+        .find(|finding| finding.severity == Severity::Error)
+    {
+        return Err(NotCurrent::Finding(error.what.clone()));
+    }
+    match before {
+        Some(before) if new.certificate.not_after() <= before.not_after() => Err(NotCurrent::EndsEarlier),
+        Some(_) | None => Ok(()),
+    }
+}
