@@ -1,0 +1,130 @@
+//! The audit log: see it, verify it, and keep its head in a file beside the database.
+
+use std::path::Path;
+
+use domain::audit::{Action, Event, Field};
+use domain::permission::uses;
+use domain::{Actor, Authorized, Permission};
+use pki::Refusal;
+use pki::identity::hex;
+use store::audit::AuditFilter;
+pub use store::audit::StoredEvent;
+
+use crate::backup::write_private;
+use crate::{App, Error, act};
+
+/// The name of the head file in the data directory.
+pub const HEAD_FILE: &str = "audit.head";
+
+/// A chain that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How many events there are.
+    pub events: i64,
+    /// The MAC of the last one, in hexadecimal.
+    pub head: String,
+}
+
+/// A page of events, the newest first; `before` is the number of the last one seen.
+pub async fn list(
+    app: &App,
+    _by: &Authorized<uses::ViewAuditLog>,
+    filter: AuditFilter,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<StoredEvent>, Error> {
+    app.read("audit.list", move |tx| {
+        Ok(store::audit::page(tx, &filter, before, limit)?)
+    })
+    .await
+}
+
+/// Checks the whole chain, and that it reaches at least as far as the head file says.
+pub async fn verify(app: &App, _by: &Authorized<uses::ViewAuditLog>) -> Result<Verified, Error> {
+    check(app).await
+}
+
+/// The same for who holds the data directory.
+pub async fn check(app: &App) -> Result<Verified, Error> {
+    let expected = read_head(&app.config().data.join(HEAD_FILE))?;
+    let verified = app
+        .read("audit.verify", move |tx| {
+            store::audit::verify(tx, expected)?.map_err(|broken| broken_chain(broken.seq, broken.what))?;
+            Ok(store::audit::head(tx)?)
+        })
+        .await?;
+    Ok(Verified {
+        events: verified.0,
+        head: hex(&verified.1),
+    })
+}
+
+fn broken_chain(seq: i64, what: &str) -> Refusal {
+    let repair =
+        "Compare with a backup and with what was sent to other systems; somebody may have edited the log.";
+    Refusal::new(
+        "audit.broken",
+        format!("the audit log is broken at event {seq}: {what}"),
+        repair,
+    )
+    .at(format!("event {seq}"))
+}
+
+/// Writes the head file where events were written since the last call; done by the clockwork at least once a second.
+pub async fn write_head(app: &App) -> Result<(), Error> {
+    if !app.take_audit_written() {
+        return Ok(());
+    }
+    let head = app.read("audit.head", |tx| Ok(store::audit::head(tx)?)).await?;
+    let path = app.config().data.join(HEAD_FILE);
+    app.blocking(move || write_head_file(&path, head))
+        .await?
+        .map_err(|error| Error::internal("the head of the audit log could not be written", &error))
+}
+
+fn write_head_file(path: &Path, (seq, mac): (i64, [u8; 32])) -> std::io::Result<()> {
+    write_private(path, format!("{seq} {}\n", hex(&mac)).as_bytes())
+}
+
+fn read_head(path: &Path) -> Result<Option<(i64, [u8; 32])>, Error> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Error::internal(
+                "the head of the audit log cannot be read",
+                &error,
+            ));
+        }
+    };
+    let parsed = text.trim().split_once(' ').and_then(|(seq, mac)| {
+        let mac: pki::Fingerprint = mac.parse().ok()?;
+        Some((seq.parse().ok()?, mac.0))
+    });
+    parsed
+        .map(Some)
+        .ok_or_else(|| broken_chain(0, "the head file beside the database cannot be read").into())
+}
+
+/// Records a refusal that happened before an action was reached: a permission, or a body that cannot be read.
+pub async fn refused(
+    app: &App,
+    actor: &Actor,
+    action: Action,
+    object: &str,
+    code: &str,
+    permission: Option<Permission>,
+) -> Result<(), Error> {
+    let mut event = Event::refused(
+        app.now(),
+        actor,
+        action,
+        object.chars().take(100).collect::<String>(),
+        code,
+    );
+    event
+        .fields
+        .extend(permission.map(|permission| (Field::Permission, permission.name().to_owned())));
+    app.commit("audit.refused", move |tx| act::record(tx, &event))
+        .await
+}

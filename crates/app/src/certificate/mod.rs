@@ -1,0 +1,115 @@
+//! Certificates: make self-signed ones, import, see, export, choose the default.
+
+mod activate;
+mod default;
+mod export;
+pub mod factory;
+mod import;
+mod list;
+mod retire;
+mod self_sign;
+
+use domain::Moment;
+use domain::certificate::CertificateEntry;
+use domain::lineage::Lineage;
+use domain::target::EndpointSeen;
+use pki::chain::Chain;
+use pki::{Certificate, Finding, Severity};
+use store::Tx;
+
+use crate::{Error, chains, setting};
+
+pub use activate::activate;
+pub use default::set_default;
+pub use export::{ExportForm, File, WithRoot, export};
+pub(crate) use import::free_label;
+pub use import::{Import, Imported, import};
+pub use list::{find, list};
+pub use retire::retire;
+pub use self_sign::{NewSelfSigned, SelfSigned, self_sign};
+
+pub(crate) use activate::{make_current, plan_deployment};
+
+/// A certificate with all that is known of it.
+#[derive(Clone, Debug)]
+pub struct CertificateView {
+    /// The row.
+    pub entry: CertificateEntry,
+    /// What is wrong with it or its chain.
+    pub findings: Vec<Finding>,
+    /// Its chain, built from what is here.
+    pub chain: Chain,
+    /// Its lineage.
+    pub lineage: Option<Lineage>,
+    /// Whether it is its lineage's current one.
+    pub is_current: bool,
+    /// Whether the edge answers with it when no name fits.
+    pub is_default: bool,
+    /// Whether it is the factory certificate, which cannot be removed.
+    pub is_factory: bool,
+    /// What was seen of its lineage from outside; only where one certificate is asked for.
+    pub endpoints: Vec<EndpointSeen>,
+    /// The certificates of its lineage; only where one certificate is asked for.
+    pub history: Vec<CertificateEntry>,
+}
+
+/// Builds the view of one row: chain and findings are computed, never stored.
+pub(crate) fn view(tx: &Tx<'_>, entry: CertificateEntry, now: Moment) -> Result<CertificateView, Error> {
+    let chain = chains::of(tx, &entry.certificate, now.unix())?;
+    let findings = findings(&entry, &chain, now);
+    let lineage = match &entry.lineage {
+        Some(id) => store::lineage::find(tx, id)?,
+        None => None,
+    };
+    let fingerprint = entry.fingerprint();
+    let chosen = |name| setting::fingerprint(tx, name).map(|chosen| chosen == Some(fingerprint));
+    Ok(CertificateView {
+        is_current: lineage
+            .as_ref()
+            .is_some_and(|lineage| lineage.current == Some(fingerprint)),
+        is_default: chosen(setting::DEFAULT_CERTIFICATE)?,
+        is_factory: chosen(setting::FACTORY_CERTIFICATE)?,
+        entry,
+        findings,
+        chain,
+        lineage,
+        endpoints: Vec::new(),
+        history: Vec::new(),
+    })
+}
+
+/// What is wrong with a certificate: in itself, in its chain, and that its key is not here. CA certificates of
+/// others have no key here and need none.
+pub(crate) fn findings(entry: &CertificateEntry, chain: &Chain, now: Moment) -> Vec<Finding> {
+    let mut findings = entry.certificate.findings(now.unix());
+    findings.extend(chain.findings.iter().cloned());
+    if !entry.has_key && !entry.certificate.is_ca() {
+        findings.push(Finding {
+            code: "key.missing",
+            severity: Severity::Warning,
+            what: "the private key of this certificate is not here".to_owned(),
+            place: entry.certificate.display_name(),
+            repair: "Import the key, or ask for a certificate of a key that is here.".to_owned(),
+        });
+    }
+    findings
+}
+
+/// The row of a certificate that is new here.
+pub(crate) fn row(
+    certificate: Certificate,
+    friendly_name: String,
+    source: domain::certificate::Source,
+    lineage: Option<domain::id::LineageId>,
+    now: Moment,
+) -> CertificateEntry {
+    CertificateEntry {
+        certificate,
+        friendly_name,
+        source,
+        lineage,
+        has_key: true,
+        state: domain::certificate::CertificateState::Issued,
+        created: now,
+    }
+}

@@ -1,0 +1,44 @@
+//! Give a CSR up. Its key is kept: the CA may still answer.
+
+use domain::Authorized;
+use domain::audit::{Action, Event, Field};
+use domain::csr::CsrState;
+use domain::id::CsrId;
+use domain::order::OrderState;
+use domain::permission::uses;
+
+use crate::{App, Error, act};
+
+/// Withdraws a CSR that waits; the order that it was made for is given up with it.
+pub async fn withdraw(
+    app: &App,
+    by: &Authorized<uses::ManageTlsCertificates>,
+    id: &CsrId,
+) -> Result<(), Error> {
+    act::audited(app, by.actor(), Action::CsrWithdraw, id.as_str(), async {
+        let (id, event) = (
+            id.clone(),
+            Event::done(app.now(), by.actor(), Action::CsrWithdraw, id.as_str()),
+        );
+        app.commit("csr.withdraw", move |tx| {
+            let entry = store::csr::find(tx, &id)?.ok_or_else(|| Error::not_found("csr", &id))?;
+            if entry.state != CsrState::Waiting {
+                let what = format!("the request is {} already", entry.state);
+                return Err(Error::conflict(
+                    "csr.state",
+                    what,
+                    "There is nothing to withdraw.",
+                ));
+            }
+            store::csr::set_state(tx, &id, CsrState::Withdrawn)?;
+            if let Some(lineage) = &entry.lineage
+                && let Some(order) = store::order::active(tx, lineage)?.filter(|order| order.csr == id)
+            {
+                store::order::set_state(tx, &order.id, OrderState::Invalid)?;
+            }
+            act::record(tx, &event.clone().with(Field::Key, entry.key))
+        })
+        .await
+    })
+    .await
+}

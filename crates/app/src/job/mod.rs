@@ -1,0 +1,83 @@
+//! Jobs: work that is done later, also after a crash. A new kind is a file here and an arm in [`runner`].
+
+mod deployment_run;
+mod runner;
+
+use domain::id::JobId;
+use domain::job::{Job, JobKind, JobState};
+use domain::permission::uses;
+use domain::{Authorized, Moment};
+use store::job::{JobFilter, NewJob};
+use store::{Page, Tx};
+
+use crate::{App, Error};
+
+pub use runner::{run_due, work};
+
+/// What a job says while it works, for pages that follow it.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Which job.
+    pub job: JobId,
+    /// Where it is now.
+    pub state: JobState,
+    /// What it does, one sentence.
+    pub text: String,
+}
+
+/// How a job ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// What came of it, one sentence.
+    pub said: String,
+}
+
+impl Done {
+    pub(crate) fn said(text: impl Into<String>) -> Self {
+        Self { said: text.into() }
+    }
+}
+
+/// A page of jobs, the newest first.
+pub async fn list(
+    app: &App,
+    _by: &Authorized<uses::ViewCertificates>,
+    filter: JobFilter,
+    page: Page,
+) -> Result<Vec<Job>, Error> {
+    app.read("job.list", move |tx| Ok(store::job::list(tx, &filter, &page)?))
+        .await
+}
+
+/// One job.
+pub async fn find(app: &App, _by: &Authorized<uses::ViewCertificates>, id: &JobId) -> Result<Job, Error> {
+    let id = id.clone();
+    app.read("job.find", move |tx| {
+        store::job::find(tx, &id)?.ok_or_else(|| Error::not_found("job", &id))
+    })
+    .await
+}
+
+/// The row of a job that starts now.
+pub(crate) fn new(id: JobId, kind: JobKind, subject: impl ToString, actor: &str, now: Moment) -> NewJob {
+    NewJob {
+        id,
+        kind,
+        subject: subject.to_string(),
+        due: now,
+        actor: actor.to_owned(),
+        created: now,
+    }
+}
+
+/// Refuses to write for a job whose lease another one took over meanwhile.
+pub(crate) fn refuse_lost_lease(tx: &Tx<'_>, job: &Job) -> Result<(), Error> {
+    if store::job::holds(tx, &job.id, job.fence)? {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        "job.lease_lost",
+        "another worker took this job over",
+        "There is nothing to do.",
+    ))
+}

@@ -1,0 +1,190 @@
+//! Claims due jobs and runs them, many at once.
+
+use std::sync::Arc;
+
+use domain::Actor;
+use domain::audit::{Action, Event, Outcome};
+use domain::clock::MINUTE;
+use domain::job::{Job, JobKind, JobState, LEASE, back_off};
+use domain::renewal::Wish;
+use tokio::task::JoinSet;
+
+use super::{Done, Progress, deployment_run};
+use crate::{App, Error, act, lineage};
+
+/// Jobs that are claimed at once.
+const BATCH: u32 = 128;
+
+/// Runs what is due now until nothing is; says how many jobs ran. Used by tests and by [`work`].
+pub async fn run_due(app: &Arc<App>) -> Result<usize, Error> {
+    let mut ran = 0;
+    loop {
+        let claimed = claim(app).await?;
+        if claimed.is_empty() {
+            return Ok(ran);
+        }
+        ran += claimed.len();
+        let mut running = JoinSet::new();
+        for job in claimed {
+            let app = Arc::clone(app);
+            running.spawn(async move { run(&app, job).await });
+        }
+        while let Some(ended) = running.join_next().await {
+            if let Err(panic) = ended {
+                // Its lease ends and it is tried again; one bad job stops no other.
+                tracing::error!(%panic, "a job ended badly");
+            }
+        }
+    }
+}
+
+/// Runs what is due now, without waiting for slow jobs before the next ones start.
+pub async fn work(app: &Arc<App>, running: &mut JoinSet<()>) -> Result<(), Error> {
+    while running.try_join_next().is_some() {}
+    for job in claim(app).await? {
+        let app = Arc::clone(app);
+        running.spawn(async move {
+            run(&app, job).await;
+            // What it made due starts at once.
+            app.wake();
+        });
+    }
+    Ok(())
+}
+
+async fn claim(app: &App) -> Result<Vec<Job>, Error> {
+    let now = app.now();
+    let due = app
+        .read("job.next_due", |tx| Ok(store::job::next_due(tx)?))
+        .await?;
+    if due.is_none_or(|due| due > now) {
+        return Ok(Vec::new());
+    }
+    app.store()
+        .tx("job.claim", move |tx| {
+            Ok::<_, Error>(store::job::claim(tx, now, now.plus(LEASE), BATCH)?)
+        })
+        .await
+}
+
+async fn run(app: &Arc<App>, job: Job) {
+    tell(app, &job, JobState::Running, "started");
+    let result = one(app, &job).await;
+    let ended = match &result {
+        Ok(done) => finish(app, &job, done).await,
+        Err(error) => retry(app, &job, error).await,
+    };
+    if let Err(error) = ended {
+        tracing::warn!(job = %job.id, %error, "a job's end could not be stored; it will run again");
+    }
+}
+
+async fn one(app: &App, job: &Job) -> Result<Done, Error> {
+    match job.kind {
+        JobKind::LineageRenew => lineage::run_renewal(app, job, wish(job)).await,
+        JobKind::LineageRekey => lineage::run_renewal(app, job, Wish::Rekey).await,
+        JobKind::DeploymentRun => deployment_run::run(app, job).await,
+    }
+}
+
+/// Whether a person asked, or the clock.
+fn wish(job: &Job) -> Wish {
+    if job.actor == Actor::Scheduler.name() {
+        Wish::Due
+    } else {
+        Wish::Renew
+    }
+}
+
+async fn finish(app: &App, job: &Job, done: &Done) -> Result<(), Error> {
+    tell(app, job, JobState::Done, &done.said);
+    let (id, fence, at, said) = (job.id.clone(), job.fence, app.now(), done.said.clone());
+    app.store()
+        .tx("job.finish", move |tx| {
+            store::job::progress(tx, &id, fence, &said)?;
+            store::job::finish(tx, &id, fence, at)?;
+            Ok::<_, Error>(())
+        })
+        .await
+}
+
+/// Puts a failed job off, and says at its lineage what is wrong.
+async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
+    let given_up = matches!(error, Error::NotFound { .. });
+    tell(
+        app,
+        job,
+        if given_up {
+            JobState::Failed
+        } else {
+            JobState::Waiting
+        },
+        &error.to_string(),
+    );
+    tracing::warn!(job = %job.id, kind = %job.kind, subject = job.subject, %error, "a job failed");
+    let spread = u64::from_be_bytes(
+        pki::identity::sha256(job.id.as_str().as_bytes())[..8]
+            .try_into()
+            .unwrap_or([0; 8]),
+    );
+    let wait = match error {
+        // A token that is logged out is no failure of ours: look again soon, log-in wakes us anyway.
+        Error::TokenUnavailable { .. } | Error::Busy => MINUTE,
+        _ => back_off(job.attempts, spread),
+    };
+    let (job, now, text) = (job.clone(), app.now(), said(error));
+    let action = match job.kind {
+        JobKind::LineageRenew | JobKind::LineageRekey => Action::OrderFail,
+        JobKind::DeploymentRun => Action::DeploymentFail,
+    };
+    let event = event(app, &job, action, error);
+    app.commit("job.retry", move |tx| {
+        let kept = if given_up {
+            store::job::fail(tx, &job.id, job.fence, &text, now)?
+        } else {
+            store::job::retry(tx, &job.id, job.fence, now.plus(wait), &text)?
+        };
+        if !kept {
+            return Ok(());
+        }
+        if matches!(job.kind, JobKind::LineageRenew | JobKind::LineageRekey)
+            && let Ok(lineage) = job.subject.parse()
+            && store::lineage::find(tx, &lineage)?.is_some()
+        {
+            store::lineage::set_trouble(tx, &lineage, job.attempts, &text, None)?;
+        }
+        act::record(tx, &event)
+    })
+    .await
+}
+
+fn event(app: &App, job: &Job, action: Action, error: &Error) -> Event {
+    let mut event = Event::refused(
+        app.now(),
+        &Actor::Scheduler,
+        action,
+        job.subject.as_str(),
+        &error.code(),
+    );
+    event.outcome = Outcome::Failed;
+    event
+}
+
+/// What went wrong, with what to do about it.
+fn said(error: &Error) -> String {
+    match error {
+        Error::Refused(refusal) | Error::Conflict(refusal) => format!("{}. {}", refusal.what, refusal.repair),
+        Error::TokenUnavailable { token } => {
+            format!("The token {token} is not logged in. Log in to it, then it goes on.")
+        }
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn tell(app: &App, job: &Job, state: JobState, text: &str) {
+    app.tell(Progress {
+        job: job.id.clone(),
+        state,
+        text: text.to_owned(),
+    });
+}

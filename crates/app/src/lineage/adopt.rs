@@ -1,0 +1,135 @@
+//! A lineage from a certificate that is here: by itself at import, or with a person's wishes.
+
+use domain::audit::{Action, Event, Field};
+use domain::certificate::CertificateEntry;
+use domain::id::{IssuerId, LineageId, ProfileId, TargetId};
+use domain::key::{Key, KeyUsage};
+use domain::lineage::{AtRenewal, KeyRule, Lineage};
+use domain::permission::uses;
+use domain::{Authorized, Moment, Random};
+use pki::Fingerprint;
+use store::Tx;
+
+use super::LineageView;
+use super::update::{LineageChange, change};
+use crate::{App, Error, act, setting};
+
+/// How a certificate is carried on.
+#[derive(Clone, Debug, Default)]
+pub struct Adopt {
+    /// The lineage's name; none means the certificate's friendly name.
+    pub name: Option<String>,
+    /// What else is wished; what is none is taken from the certificate.
+    pub change: LineageChange,
+}
+
+/// Makes a lineage from a certificate whose key is here, or changes the one that it has.
+pub async fn adopt(
+    app: &App,
+    by: &Authorized<uses::ManageTlsCertificates>,
+    id: &Fingerprint,
+    wishes: Adopt,
+) -> Result<LineageView, Error> {
+    act::audited(app, by.actor(), Action::LineageCreate, &id.to_string(), async {
+        let (id, now, random, actor) = (*id, app.now(), app.random_source(), by.actor().clone());
+        let lineage = app
+            .commit("lineage.adopt", move |tx| {
+                let entry =
+                    store::certificate::find(tx, &id)?.ok_or_else(|| Error::not_found("certificate", id))?;
+                let lineage = match &entry.lineage {
+                    Some(lineage) => lineage.clone(),
+                    None => found(tx, &entry, IssuerId::of("manual"), now, (&actor.name(), &*random))?.id,
+                };
+                let mut wanted = wishes.change.clone();
+                wanted.name = wishes.name.clone().or(wanted.name);
+                let changed = change(tx, &lineage, &wanted, now, (&actor.name(), &*random))?;
+                let event = Event::done(now, &actor, Action::LineageCreate, lineage.as_str())
+                    .with(Field::Label, &changed.name)
+                    .with(Field::Certificate, id);
+                store::audit::record(tx, &event)?;
+                Ok(lineage)
+            })
+            .await?;
+        app.served_changed();
+        app.wake();
+        super::list::load(app, &lineage).await
+    })
+    .await
+}
+
+/// Founds a lineage on a certificate: named like it, bound to the edge, current at once.
+pub(crate) fn found(
+    tx: &Tx<'_>,
+    entry: &CertificateEntry,
+    issuer: IssuerId,
+    now: Moment,
+    by: (&str, &dyn Random),
+) -> Result<Lineage, Error> {
+    let key = store::key::find(tx, &entry.key())?;
+    let Some(key) = key else {
+        let what = "the private key of this certificate is not here";
+        return Err(Error::conflict("key.missing", what, "Import the key first."));
+    };
+    let lineage = describe(tx, entry, &key, issuer, now, by.1)?;
+    store::lineage::insert(tx, &lineage)?;
+    store::certificate::set_lineage(tx, &entry.fingerprint(), Some(&lineage.id))?;
+    let entry = CertificateEntry {
+        lineage: Some(lineage.id.clone()),
+        ..entry.clone()
+    };
+    crate::certificate::make_current(tx, &lineage, &entry, now, by)?;
+    store::lineage::find(tx, &lineage.id)?.ok_or_else(|| Error::not_found("lineage", &lineage.id))
+}
+
+fn describe(
+    tx: &Tx<'_>,
+    entry: &CertificateEntry,
+    key: &Key,
+    issuer: IssuerId,
+    now: Moment,
+    random: &dyn Random,
+) -> Result<Lineage, Error> {
+    let certificate = &entry.certificate;
+    let lifetime = certificate
+        .not_after()
+        .since(certificate.not_before())
+        .saturating_add(1);
+    Ok(Lineage {
+        id: LineageId::random(random),
+        name: free_name(tx, &entry.friendly_name)?,
+        subject: certificate.subject().clone(),
+        names: certificate.names().to_vec(),
+        usage: KeyUsage::Tls,
+        owner: String::new(),
+        environment: setting::identity(tx)?.environment,
+        key_rule: KeyRule {
+            token: key.token.clone(),
+            algorithm: key.algorithm,
+            at_renewal: AtRenewal::NewKey,
+            exportable: key.exportable,
+        },
+        profile: ProfileId::of("tls"),
+        // A self-signed certificate is renewed for as long as it was made; a CA decides by itself.
+        lifetime: (issuer == IssuerId::of("self-signed")).then_some(lifetime),
+        issuer,
+        targets: vec![TargetId::edge()],
+        backend: None,
+        current: None,
+        due: None,
+        failures: 0,
+        trouble: String::new(),
+        created: now,
+        version: 1,
+    })
+}
+
+fn free_name(tx: &Tx<'_>, wanted: &str) -> Result<String, Error> {
+    let mut name = wanted.to_owned();
+    for number in 2..1_000 {
+        if store::lineage::by_name(tx, &name)?.is_none() {
+            break;
+        }
+        name = format!("{} ({number})", wanted.chars().take(94).collect::<String>());
+    }
+    Ok(name)
+}

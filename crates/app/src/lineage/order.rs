@@ -1,0 +1,317 @@
+//! One renewal from plan to certificate. It can be killed anywhere and run again: what was stored is taken up.
+//!
+//! Two transactions: the first stores key, CSR and intent; then the issuer signs; the second stores the certificate,
+//! makes it current and plans the deployments.
+
+use domain::audit::{Action, Event, Field};
+use domain::certificate::{CertificateEntry, Source};
+use domain::clock::DAY;
+use domain::csr::CsrState;
+use domain::id::{LineageId, OrderId};
+use domain::issuer::{Issuer, IssuerKind, Profile};
+use domain::job::Job;
+use domain::key::SealedKey;
+use domain::lineage::Lineage;
+use domain::order::{Order, OrderState};
+use domain::permission::{authorize, uses};
+use domain::renewal::{Key, Renewal, Wish, plan_renewal};
+use domain::{Actor, Authorized};
+use issuer::{Answer, IssuerError, Wanted};
+use pki::{Certificate, Csr};
+
+use crate::certificate::{free_label, make_current, row};
+use crate::csr::Subject;
+use crate::issuer::{Authority, ensure_authority};
+use crate::job::{Done, refuse_lost_lease};
+use crate::key::{MadeKey, NewKey};
+use crate::{App, Error, act, csr, key, signing};
+
+/// What a renewal starts from.
+struct State {
+    lineage: Lineage,
+    current: Option<Certificate>,
+    order: Option<Order>,
+    issuer: Issuer,
+    profile: Profile,
+}
+
+/// Runs the renewal job of a lineage.
+pub(crate) async fn renew(app: &App, job: &Job, wish: Wish) -> Result<Done, Error> {
+    let id: LineageId = job
+        .subject
+        .parse()
+        .map_err(|_| Error::not_found("lineage", &job.subject))?;
+    let by = authorize(&Actor::Scheduler, uses::IssueCertificate, id.as_str())?;
+    let state = load(app, &id).await?;
+    if let Some(order) = state.order.clone() {
+        return match order.state {
+            OrderState::Processing => finish(app, &by, job, &state, order).await,
+            OrderState::Pending | OrderState::Ready | OrderState::Valid | OrderState::Invalid => {
+                Ok(Done::said("an order is under way already"))
+            }
+        };
+    }
+    match plan_renewal(&state.lineage, state.current.as_ref(), false, wish, app.now()) {
+        Renewal::Nothing { reason } => Ok(Done::said(reason)),
+        Renewal::Order { key, reason } => place(app, &by, job, state, (key, reason)).await,
+    }
+}
+
+async fn load(app: &App, id: &LineageId) -> Result<State, Error> {
+    let id = id.clone();
+    app.read("order.load", move |tx| {
+        let lineage = store::lineage::find(tx, &id)?.ok_or_else(|| Error::not_found("lineage", &id))?;
+        let current = match &lineage.current {
+            Some(fingerprint) => store::certificate::find(tx, fingerprint)?.map(|entry| entry.certificate),
+            None => None,
+        };
+        let issuer = store::issuer::find(tx, &lineage.issuer)?;
+        let issuer = issuer.ok_or_else(|| Error::not_found("issuer", &lineage.issuer))?;
+        if issuer.withdrawn {
+            let what = format!("the issuer {} was withdrawn", issuer.label);
+            return Err(Error::conflict(
+                "issuer.withdrawn",
+                what,
+                "Give the lineage another issuer.",
+            ));
+        }
+        let profile = store::profile::find(tx, &lineage.profile)?;
+        let profile = profile.ok_or_else(|| Error::not_found("profile", &lineage.profile))?;
+        Ok(State {
+            order: store::order::active(tx, &id)?,
+            lineage,
+            current,
+            issuer,
+            profile,
+        })
+    })
+    .await
+}
+
+/// Makes key, CSR and intent, stores them, and goes on to the signature.
+async fn place(
+    app: &App,
+    by: &Authorized<uses::IssueCertificate>,
+    job: &Job,
+    state: State,
+    (which, reason): (Key, String),
+) -> Result<Done, Error> {
+    let (sealed, made) = order_key(app, &state, which).await?;
+    let subject = Subject {
+        subject: state.lineage.subject.clone(),
+        names: state.lineage.names.clone(),
+        added_name: None,
+    };
+    let der = csr::sign(app, by, &sealed, &subject, state.lineage.usage).await?;
+    let request = Csr::parse(&der)?;
+    let authority = authority_of(app, by, &state.issuer).await?;
+    let answer = prepare(app, &state, &request, authority.as_ref())?;
+    let entry = csr::record_csr(
+        app,
+        &sealed,
+        state.lineage.name.clone(),
+        der,
+        Some(state.lineage.id.clone()),
+    );
+    let (order_state, intent, said) = match answer {
+        Answer::Prepared(prepared) => (OrderState::Processing, Some(prepared.to_be_signed), None),
+        Answer::WaitForPerson(what) => (OrderState::Pending, None, Some(what)),
+    };
+    let order = Order {
+        id: OrderId::random(app.random()),
+        lineage: state.lineage.id.clone(),
+        issuer: state.issuer.id.clone(),
+        key: sealed.id,
+        csr: entry.id.clone(),
+        state: order_state,
+        reason,
+        intent,
+        certificate: None,
+        created: app.now(),
+    };
+    store_order(app, job, (made, entry, order.clone()), said.clone()).await?;
+    match said {
+        Some(what) => Ok(Done::said(what)),
+        None => finish(app, by, job, &state, order).await,
+    }
+}
+
+async fn order_key(app: &App, state: &State, which: Key) -> Result<(SealedKey, Option<MadeKey>), Error> {
+    let lineage = &state.lineage;
+    let kept = match (which, &state.current) {
+        (Key::Same, Some(current)) => {
+            let id = current.key_id();
+            app.read("order.key", move |tx| Ok(store::key::sealed(tx, &id)?))
+                .await?
+        }
+        (Key::New, _) | (Key::Same, None) => None,
+    };
+    if let Some(sealed) = kept {
+        return Ok((sealed, None));
+    }
+    let wanted = NewKey {
+        label: lineage.name.clone(),
+        token: lineage.key_rule.token.clone(),
+        algorithm: lineage.key_rule.algorithm,
+        exportable: Some(lineage.key_rule.exportable),
+    };
+    let made = key::make(app, &wanted, Some(lineage.usage)).await?;
+    Ok((made.sealed.clone(), Some(made)))
+}
+
+async fn authority_of(
+    app: &App,
+    by: &Authorized<uses::IssueCertificate>,
+    issuer: &Issuer,
+) -> Result<Option<Authority>, Error> {
+    match issuer.kind {
+        IssuerKind::Internal => ensure_authority(app, by, issuer).await.map(Some),
+        IssuerKind::SelfSigned | IssuerKind::Manual => Ok(None),
+    }
+}
+
+fn prepare(app: &App, state: &State, request: &Csr, authority: Option<&Authority>) -> Result<Answer, Error> {
+    let mut profile = state.profile.clone();
+    if state.issuer.kind == IssuerKind::SelfSigned {
+        // No CA stands behind it: the bound of public certificates is not its.
+        profile.lifetime_max = profile.lifetime_max.max(3_650 * DAY / 1_000);
+    }
+    let wanted = Wanted {
+        csr: request,
+        subject: &state.lineage.subject,
+        names: &state.lineage.names,
+        lifetime: profile.lifetime_for(state.lineage.lifetime)?,
+        profile: &profile,
+        now: app.now(),
+    };
+    let connector = issuer::connector(state.issuer.kind);
+    Ok(connector.prepare(
+        &wanted,
+        authority.map(|authority| &authority.certificates),
+        app.random(),
+    )?)
+}
+
+/// The first transaction: from here on the order exists and nothing of it is lost.
+async fn store_order(
+    app: &App,
+    job: &Job,
+    (made, entry, order): (Option<MadeKey>, domain::csr::CsrEntry, Order),
+    said: Option<String>,
+) -> Result<(), Error> {
+    let (job, now) = (job.clone(), app.now());
+    let event = Event::done(now, &Actor::Scheduler, Action::OrderCreate, order.id.as_str())
+        .with(Field::Lineage, &order.lineage)
+        .with(Field::Key, order.key)
+        .with(Field::Csr, &order.csr)
+        .with(Field::Reason, &order.reason);
+    app.commit("order.create", move |tx| {
+        refuse_lost_lease(tx, &job)?;
+        if let Some(made) = &made {
+            let mut made = MadeKey {
+                key: made.key.clone(),
+                sealed: made.sealed.clone(),
+            };
+            made.key.label = free_label(tx, &made.key.label)?;
+            key::insert(tx, &made)?;
+        }
+        store::csr::insert(tx, &entry)?;
+        store::order::insert(tx, &order)?;
+        if let Some(said) = &said {
+            store::lineage::set_trouble(tx, &order.lineage, 0, said, None)?;
+        }
+        act::record(tx, &event)
+    })
+    .await
+}
+
+/// Signs the stored intent and stores the certificate.
+async fn finish(
+    app: &App,
+    by: &Authorized<uses::IssueCertificate>,
+    job: &Job,
+    state: &State,
+    order: Order,
+) -> Result<Done, Error> {
+    let intent = order
+        .intent
+        .clone()
+        .ok_or_else(|| Error::not_found("intent", &order.id))?;
+    let authority = authority_of(app, by, &state.issuer).await?;
+    let sealed = match &authority {
+        Some(authority) => authority.key.clone(),
+        None => own_key(app, &order).await?,
+    };
+    let signer = signing::open(app, &sealed, by)?;
+    let (connector, certificates) = (
+        issuer::connector(state.issuer.kind),
+        authority.map(|authority| authority.certificates),
+    );
+    let signed = app
+        .blocking(move || connector.finish(&intent, certificates.as_ref(), &*signer))
+        .await?;
+    let source = match state.issuer.kind {
+        IssuerKind::SelfSigned => Source::SelfSigned,
+        IssuerKind::Internal | IssuerKind::Manual => Source::Internal,
+    };
+    let lineage = state.lineage.id.clone();
+    let entry = row(
+        signed?,
+        state.lineage.name.clone(),
+        source,
+        Some(lineage),
+        app.now(),
+    );
+    store_certificate(app, job, entry, order).await?;
+    app.served_changed();
+    app.wake();
+    Ok(Done::said("the certificate is here; it goes to its targets now"))
+}
+
+async fn own_key(app: &App, order: &Order) -> Result<SealedKey, Error> {
+    let id = order.key;
+    let sealed = app
+        .read("order.own_key", move |tx| Ok(store::key::sealed(tx, &id)?))
+        .await?;
+    sealed.ok_or_else(|| Error::not_found("key", id))
+}
+
+/// The second transaction: certificate, current, deployments, event.
+async fn store_certificate(app: &App, job: &Job, entry: CertificateEntry, order: Order) -> Result<(), Error> {
+    let (job, now, random) = (job.clone(), app.now(), app.random_source());
+    let event = Event::done(
+        now,
+        &Actor::Scheduler,
+        Action::CertificateIssue,
+        entry.fingerprint().to_string(),
+    )
+    .with(Field::Lineage, &order.lineage)
+    .with(Field::Issuer, &order.issuer)
+    .with(Field::Serial, pki::identity::hex(entry.certificate.serial()))
+    .with(Field::Key, order.key);
+    app.commit("certificate.issue", move |tx| {
+        refuse_lost_lease(tx, &job)?;
+        store::certificate::insert(tx, &entry)?;
+        store::order::complete(tx, &order.id, &entry.fingerprint())?;
+        store::csr::set_state(tx, &order.csr, CsrState::Fulfilled)?;
+        let lineage = store::lineage::find(tx, &order.lineage)?;
+        // A lineage that was removed meanwhile: the certificate is kept, nobody serves it.
+        if let Some(lineage) = lineage {
+            make_current(tx, &lineage, &entry, now, (&job.actor, &*random))?;
+        }
+        act::record(tx, &event)
+    })
+    .await
+}
+
+impl From<IssuerError> for Error {
+    fn from(error: IssuerError) -> Self {
+        match error {
+            IssuerError::Refused(refusal) => Self::Refused(refusal),
+            IssuerError::NotSigned(error) => error.into(),
+            IssuerError::NoAuthority | IssuerError::Unsound | IssuerError::SignsNothing => {
+                Self::internal("an issuer failed", &error)
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The clockwork: what is due becomes jobs, jobs run, the edge's snapshot and the audit head follow.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::clock::{DAY, HOUR, MINUTE};
+use domain::id::{JobId, LineageId};
+use domain::job::JobKind;
+use domain::permission::{authorize, uses};
+use domain::{Actor, Moment};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::{App, Error, audit, idempotency, job, key, snapshot};
+
+/// Lineages that one tick turns into jobs, in one transaction.
+const BATCH: u32 = 500;
+
+/// Runs the clockwork until `stop` says true, then waits for running jobs for a little while.
+pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let served = tokio::spawn(follow_served(Arc::clone(&app), stop.clone()));
+    let mut running = JoinSet::new();
+    let mut housekeeping = Moment(0);
+    while !*stop.borrow() {
+        step(&app, &mut running, &mut housekeeping).await;
+        tokio::select! {
+            () = app.woken().notified() => {}
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            changed = stop.changed() => if changed.is_err() { break },
+        }
+    }
+    let ended = async { while running.join_next().await.is_some() {} };
+    // What does not end in time is taken up again at the next start.
+    let _ = tokio::time::timeout(Duration::from_secs(10), ended).await;
+    served.abort();
+    report(audit::write_head(&app).await);
+}
+
+async fn step(app: &Arc<App>, running: &mut JoinSet<()>, housekeeping: &mut Moment) {
+    report(tick(app).await.map(drop));
+    report(job::work(app, running).await);
+    report(audit::write_head(app).await);
+    if app.now().since(*housekeeping) >= HOUR {
+        *housekeeping = app.now();
+        report(keep_house(app).await);
+    }
+}
+
+fn report(result: Result<(), Error>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "the clockwork met an error; it goes on");
+    }
+}
+
+/// Turns due lineages into jobs; says how many. When nothing is due this is one look at an index.
+pub async fn tick(app: &App) -> Result<usize, Error> {
+    authorize(&Actor::Scheduler, uses::RunSchedule, "")?;
+    let now = app.now();
+    let mut all = 0;
+    loop {
+        let due = app
+            .read("lineage.due", move |tx| {
+                Ok(store::lineage::due(
+                    tx,
+                    now,
+                    (Moment(i64::MIN), &LineageId::of("")),
+                    BATCH,
+                )?)
+            })
+            .await?;
+        if due.is_empty() {
+            return Ok(all);
+        }
+        all += due.len();
+        let jobs: Vec<JobId> = due.iter().map(|_| JobId::random(app.random())).collect();
+        app.store()
+            .tx("lineage.schedule", move |tx| {
+                for (lineage, id) in due.iter().zip(&jobs) {
+                    store::job::add(
+                        tx,
+                        &job::new(
+                            id.clone(),
+                            JobKind::LineageRenew,
+                            &lineage.id,
+                            &Actor::Scheduler.name(),
+                            now,
+                        ),
+                    )?;
+                    // The job carries it from here; its end sets the next time.
+                    store::lineage::set_due(tx, &lineage.id, None)?;
+                }
+                Ok::<_, Error>(())
+            })
+            .await?;
+    }
+}
+
+/// What is done once an hour: keep times, old sessions, old answers.
+pub async fn keep_house(app: &App) -> Result<(), Error> {
+    key::destroy_expired(app).await?;
+    idempotency::forget_old(app).await?;
+    let now = app.now();
+    app.store()
+        .tx("house.keep", move |tx| {
+            store::session::remove_dead(tx, now)?;
+            store::job::remove_ended_before(tx, now.plus(-30 * DAY))?;
+            Ok::<_, Error>(())
+        })
+        .await
+}
+
+/// Keeps the edge's snapshot up to date: on a nudge from here or another node, and every half minute in any case.
+async fn follow_served(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut nudges = app.store().nudges();
+    loop {
+        report(snapshot::refresh(&app).await);
+        tokio::select! {
+            () = app.served_woken().notified() => {}
+            nudged = nudges.changed() => if nudged.is_err() { return },
+            () = tokio::time::sleep(Duration::from_millis((MINUTE / 2).unsigned_abs())) => {}
+            changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
+        }
+    }
+}

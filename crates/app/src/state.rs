@@ -1,0 +1,258 @@
+//! What every action needs at hand: the store, the clock, open tokens, and the ways to wake the clockwork.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::pin::PinPolicy;
+use domain::snapshot::Signers;
+use domain::{Clock, Moment, Random, Snapshot};
+use outbound::Dialer;
+use store::{Store, Tx};
+use token::{InstanceKey, Sessions};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
+
+use crate::Error;
+use crate::job::Progress;
+use crate::setup::SetupCode;
+use crate::signing::KeyRing;
+
+/// How this server is set up, from its configuration file and command line.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address under which people and programs reach the UI and API, `https://localhost:4000`.
+    pub base_url: String,
+    /// The address of the plain HTTP port as relying parties reach it; none leaves it out of certificates.
+    pub http_url: Option<String>,
+    /// Where the edge listens, for the look from outside.
+    pub edge_address: Option<SocketAddr>,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Wrong PINs after which a token locks.
+    pub pin_tries: u32,
+    /// What a PIN must be.
+    pub pin_policy: PinPolicy,
+    /// How long a target may take, in milliseconds, until it serves what was installed.
+    pub verify_patience: i64,
+}
+
+impl Config {
+    /// The configuration of a server in this data directory, all else by default.
+    pub fn of_directory(data: PathBuf) -> Self {
+        Self {
+            base_url: "https://localhost:4000".to_owned(),
+            http_url: None,
+            edge_address: None,
+            data,
+            pin_tries: domain::pin::TRIES,
+            pin_policy: PinPolicy::STRICT,
+            verify_patience: 20_000,
+        }
+    }
+}
+
+/// The world that the server lives in.
+pub struct World {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where serials, nonces and ids come from.
+    pub random: Arc<dyn Random>,
+}
+
+/// The running server without its listeners.
+pub struct App {
+    store: Store,
+    world: World,
+    config: Config,
+    instance: Arc<InstanceKey>,
+    sessions: Arc<Sessions>,
+    ring: Arc<KeyRing>,
+    snapshot: watch::Sender<Arc<Snapshot>>,
+    progress: broadcast::Sender<Progress>,
+    /// Woken when there is work to do now.
+    wake: Notify,
+    /// Woken when what the edge serves may have changed.
+    served: Notify,
+    /// At most so many password and PIN derivations at once: each takes 64 MiB.
+    derivations: Arc<Semaphore>,
+    dialer: Dialer,
+    setup_code: SetupCode,
+    audit_written: AtomicBool,
+}
+
+impl App {
+    /// Puts the parts together. Tokens are closed until [`crate::token::open_system`].
+    pub fn new(store: Store, instance: Arc<InstanceKey>, world: World, config: Config) -> Arc<Self> {
+        let sessions = Arc::new(Sessions::default());
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Arc::new(Self {
+            store,
+            world,
+            config,
+            instance,
+            ring: Arc::new(KeyRing::new(Arc::clone(&sessions))),
+            sessions,
+            snapshot: watch::Sender::new(Arc::new(Snapshot::default())),
+            progress: broadcast::Sender::new(256),
+            wake: Notify::new(),
+            served: Notify::new(),
+            derivations: Arc::new(Semaphore::new(cores)),
+            dialer: Dialer::default(),
+            setup_code: SetupCode::default(),
+            audit_written: AtomicBool::new(true),
+        })
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Commits one action: rows, event and jobs in one transaction.
+    pub(crate) async fn commit<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl Fn(&Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let value = self.store.tx(name, work).await?;
+        self.audit_written.store(true, Ordering::Release);
+        Ok(value)
+    }
+
+    /// Reads in one consistent view.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl Fn(&Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.store.read(name, work).await
+    }
+
+    /// Whether events were written since the last call; the head file is then due.
+    pub(crate) fn take_audit_written(&self) -> bool {
+        self.audit_written.swap(false, Ordering::AcqRel)
+    }
+
+    /// Where serials and ids come from.
+    pub fn random(&self) -> &dyn Random {
+        &*self.world.random
+    }
+
+    /// The same, to take along to another thread.
+    pub fn random_source(&self) -> Arc<dyn Random> {
+        Arc::clone(&self.world.random)
+    }
+
+    /// Where the time comes from.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.world.clock)
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Moment {
+        self.world.clock.now()
+    }
+
+    /// How this server is set up.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The instance key.
+    pub fn instance(&self) -> &Arc<InstanceKey> {
+        &self.instance
+    }
+
+    /// The tokens that are open in this process.
+    pub fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// The keys that the edge signs with.
+    pub fn ring(&self) -> &Arc<KeyRing> {
+        &self.ring
+    }
+
+    /// The same, as the edge knows it.
+    pub fn signers(&self) -> Arc<dyn Signers> {
+        let ring: Arc<KeyRing> = Arc::clone(&self.ring);
+        ring
+    }
+
+    /// What the edge serves, as it changes.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshot.subscribe()
+    }
+
+    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.snapshot.send_replace(snapshot);
+    }
+
+    pub(crate) fn published(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.borrow())
+    }
+
+    /// Progress of jobs, for pages that follow it.
+    pub fn progress(&self) -> broadcast::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    pub(crate) fn tell(&self, progress: Progress) {
+        // Nobody listening is fine.
+        let _ = self.progress.send(progress);
+    }
+
+    /// Says that there is work to do now.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn woken(&self) -> &Notify {
+        &self.wake
+    }
+
+    /// Says that what the edge serves may have changed.
+    pub fn served_changed(&self) {
+        self.served.notify_one();
+    }
+
+    pub(crate) fn served_woken(&self) -> &Notify {
+        &self.served
+    }
+
+    /// The way out, for looks from outside.
+    pub fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    /// The one-time code of the setup link.
+    pub fn setup_code(&self) -> &SetupCode {
+        &self.setup_code
+    }
+
+    /// Runs something slow on a thread of its own.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|panic| Error::internal("a worker ended badly", &panic))
+    }
+
+    /// Runs a memory-hard derivation; only as many at once as there are cores.
+    pub async fn deriving<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = Arc::clone(&self.derivations).acquire_owned().await;
+        let permit = permit.map_err(|closed| Error::internal("derivations are closed", &closed))?;
+        self.blocking(move || {
+            let value = work();
+            drop(permit);
+            value
+        })
+        .await
+    }
+}

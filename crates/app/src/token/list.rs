@@ -1,0 +1,59 @@
+//! See tokens.
+
+use domain::Authorized;
+use domain::id::TokenId;
+use domain::permission::uses;
+use domain::token::Token;
+use store::Tx;
+
+use super::TokenView;
+use crate::{App, Error, key};
+
+/// All tokens with their keys.
+pub async fn list(app: &App, _by: &Authorized<uses::ViewKeys>) -> Result<Vec<TokenView>, Error> {
+    let rows = app.read("token.list", |tx| {
+        store::token::all(tx)?
+            .into_iter()
+            .map(|token| with_keys(tx, token))
+            .collect::<Result<Vec<_>, Error>>()
+    });
+    Ok(rows
+        .await?
+        .into_iter()
+        .map(|(token, keys)| view(app, token, keys))
+        .collect())
+}
+
+/// One token with its keys.
+pub async fn find(app: &App, _by: &Authorized<uses::ViewKeys>, id: &TokenId) -> Result<TokenView, Error> {
+    load(app, id).await
+}
+
+pub(super) async fn load(app: &App, id: &TokenId) -> Result<TokenView, Error> {
+    let wanted = id.clone();
+    let (token, keys) = app
+        .read("token.find", move |tx| {
+            let token = store::token::find(tx, &wanted)?.ok_or_else(|| Error::not_found("token", &wanted))?;
+            with_keys(tx, token)
+        })
+        .await?;
+    Ok(view(app, token, keys))
+}
+
+fn with_keys(tx: &Tx, token: Token) -> Result<(Token, Vec<key::KeyView>), Error> {
+    let keys = store::key::of_token(tx, &token.id)?;
+    let keys = keys
+        .into_iter()
+        .map(|key| key::with_children(tx, key))
+        .collect::<Result<_, _>>()?;
+    Ok((token, keys))
+}
+
+fn view(app: &App, token: Token, keys: Vec<key::KeyView>) -> TokenView {
+    TokenView {
+        state: super::state(app, &token),
+        tries_left: super::tries_left(app, &token),
+        token,
+        keys,
+    }
+}
