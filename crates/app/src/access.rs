@@ -80,16 +80,10 @@ pub async fn session(app: &App, secret: &str) -> Result<Option<Live>, Error> {
     let Some((row, user)) = live else { return Ok(None) };
     if now.since(row.seen) >= MINUTE {
         app.store()
-            .tx("session.touch", move |tx| {
-                Ok::<_, Error>(store::session::touch(tx, &id, now)?)
-            })
+            .tx("session.touch", move |tx| Ok::<_, Error>(store::session::touch(tx, &id, now)?))
             .await?;
     }
-    Ok(Some(Live {
-        actor: actor_of(&user),
-        user,
-        csrf: row.csrf,
-    }))
+    Ok(Some(Live { actor: actor_of(&user), user, csrf: row.csrf }))
 }
 
 /// Ends a session.
@@ -105,19 +99,14 @@ pub async fn log_out(app: &App, by: &Authorized<uses::SeeOneself>, secret: &str)
 
 /// Recognises a program by its API key, `clv_<id>_<secret>`.
 pub async fn api_key(app: &App, presented: &str) -> Result<Option<Actor>, Error> {
-    let Some((id, secret)) = presented
-        .trim()
-        .strip_prefix("clv_")
-        .and_then(|rest| rest.split_once('_'))
+    let Some((id, secret)) = presented.trim().strip_prefix("clv_").and_then(|rest| rest.split_once('_'))
     else {
         return Ok(None);
     };
     let (Ok(id), hash, now) = (id.parse::<ApiKeyId>(), sha256(secret.as_bytes()), app.now()) else {
         return Ok(None);
     };
-    let found = app
-        .read("api_key.find", move |tx| Ok(store::api_key::find(tx, &id)?))
-        .await?;
+    let found = app.read("api_key.find", move |tx| Ok(store::api_key::find(tx, &id)?)).await?;
     let Some((key, expected)) = found else {
         return Ok(None);
     };
@@ -125,10 +114,7 @@ pub async fn api_key(app: &App, presented: &str) -> Result<Option<Actor>, Error>
         return Ok(None);
     }
     note_use(app, &key).await?;
-    Ok(Some(Actor::ApiKey {
-        id: key.id,
-        roles: key.roles,
-    }))
+    Ok(Some(Actor::ApiKey { id: key.id, roles: key.roles }))
 }
 
 async fn note_use(app: &App, key: &ApiKey) -> Result<(), Error> {
@@ -137,11 +123,7 @@ async fn note_use(app: &App, key: &ApiKey) -> Result<(), Error> {
         return Ok(());
     }
     let id = key.id.clone();
-    app.store()
-        .tx("api_key.touch", move |tx| {
-            Ok::<_, Error>(store::api_key::touch(tx, &id, now)?)
-        })
-        .await
+    app.store().tx("api_key.touch", move |tx| Ok::<_, Error>(store::api_key::touch(tx, &id, now)?)).await
 }
 
 /// Recognises a person by name and password for one request (HTTP Basic).
@@ -156,11 +138,7 @@ pub(crate) async fn prove(app: &App, name: &str, password: &str) -> Result<(), E
 
 /// The actor that a user is.
 pub(crate) fn actor_of(user: &User) -> Actor {
-    Actor::User {
-        id: user.id.clone(),
-        name: user.name.clone(),
-        roles: user.roles.clone(),
-    }
+    Actor::User { id: user.id.clone(), name: user.name.clone(), roles: user.roles.clone() }
 }
 
 async fn check_password(app: &App, name: &str, password: &str) -> Result<User, Error> {
@@ -187,24 +165,13 @@ async fn check_password(app: &App, name: &str, password: &str) -> Result<User, E
             }
         })
         .await?;
-    let found = app
-        .read("user.by_name", move |tx| Ok(store::user::by_name(tx, &wanted)?))
-        .await?;
+    let found = app.read("user.by_name", move |tx| Ok(store::user::by_name(tx, &wanted)?)).await?;
     let (user, kept) = found.unzip();
     let password = Zeroizing::new(password.to_owned());
-    let right = app
-        .deriving(move || verify_password(&password, kept.as_deref()))
-        .await?;
+    let right = app.deriving(move || verify_password(&password, kept.as_deref())).await?;
     let Some(user) = user.filter(|user| right && !user.disabled) else {
         if let Some(known) = store_user(app, &canonical).await? {
-            act::refused(
-                app,
-                &actor_of(&known),
-                Action::LogIn,
-                known.id.as_str(),
-                &wrong_password(),
-            )
-            .await?;
+            act::refused(app, &actor_of(&known), Action::LogIn, known.id.as_str(), &wrong_password()).await?;
         }
         return Err(wrong_password());
     };
@@ -218,36 +185,23 @@ async fn check_password(app: &App, name: &str, password: &str) -> Result<User, E
 
 async fn store_user(app: &App, name: &str) -> Result<Option<User>, Error> {
     let name = name.to_owned();
-    app.read("user.known", move |tx| {
-        Ok(store::user::by_name(tx, &name)?.map(|(user, _)| user))
-    })
-    .await
+    app.read("user.known", move |tx| Ok(store::user::by_name(tx, &name)?.map(|(user, _)| user))).await
 }
 
 fn wrong_password() -> Error {
-    Refusal::new(
-        "login_failed",
-        "name and password do not fit together",
-        "Check both, and try again.",
-    )
-    .into()
+    Refusal::new("login_failed", "name and password do not fit together", "Check both, and try again.").into()
 }
 
 /// 64 MiB, 3 passes (`SECURITY.md`): 0.15 s of one core.
 pub(crate) fn argon() -> Argon2<'static> {
     // The parameters are constants within Argon2's bounds, so the default is never taken.
-    Argon2::new(
-        Algorithm::Argon2id,
-        Version::V0x13,
-        Params::new(65_536, 3, 1, Some(32)).unwrap_or_default(),
-    )
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(65_536, 3, 1, Some(32)).unwrap_or_default())
 }
 
 /// The stored form of a password: `argon2id$<salt hex>$<hash hex>`.
 pub(crate) async fn hash_password(app: &App, password: &str) -> Result<String, Error> {
     let (password, random) = (Zeroizing::new(password.to_owned()), app.random_source());
-    app.deriving(move || hash_with(&password, random_bytes::<16>(&*random as &dyn Random)))
-        .await?
+    app.deriving(move || hash_with(&password, random_bytes::<16>(&*random as &dyn Random))).await?
 }
 
 fn hash_with(password: &str, salt: [u8; 16]) -> Result<String, Error> {
@@ -290,9 +244,7 @@ pub async fn log_in_by_code(app: &Arc<App>, code: &str, address: &str) -> Result
         .into());
     }
     let first = app
-        .read("user.first", |tx| {
-            Ok(store::user::all(tx)?.into_iter().find(|user| !user.disabled))
-        })
+        .read("user.first", |tx| Ok(store::user::all(tx)?.into_iter().find(|user| !user.disabled)))
         .await?;
     let user = first.ok_or_else(|| Error::not_found("user", "administrator"))?;
     open_session(app, user, address).await

@@ -35,9 +35,7 @@ pub async fn list(app: &App, _by: &Authorized<uses::ViewApiKeys>) -> Result<Vec<
 pub async fn find(app: &App, _by: &Authorized<uses::ViewApiKeys>, id: &ApiKeyId) -> Result<ApiKey, Error> {
     let id = id.clone();
     app.read("api_key.find", move |tx| {
-        store::api_key::find(tx, &id)?
-            .map(|(key, _)| key)
-            .ok_or_else(|| Error::not_found("api_key", &id))
+        store::api_key::find(tx, &id)?.map(|(key, _)| key).ok_or_else(|| Error::not_found("api_key", &id))
     })
     .await
 }
@@ -51,17 +49,10 @@ pub async fn create(
     act::audited(app, by.actor(), Action::ApiKeyCreate, "", async {
         refuse_no_roles(&input.roles)?;
         refuse_more_than_held(by.actor(), &input.roles, Permission::CreateApiKey)?;
-        let life = input
-            .days
-            .map_or(API_KEY_LIFE, |days| i64::from(days.clamp(1, 3_650)) * DAY);
+        let life = input.days.map_or(API_KEY_LIFE, |days| i64::from(days.clamp(1, 3_650)) * DAY);
         let key = ApiKey {
             id: ApiKeyId::random(app.random()),
-            label: input
-                .label
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(100)
-                .collect(),
+            label: input.label.chars().filter(|c| !c.is_control()).take(100).collect(),
             roles: input.roles,
             created: app.now(),
             expires: app.now().plus(life),
@@ -101,10 +92,7 @@ pub async fn set_roles(
             let event = Event::done(now, &actor, Action::ApiKeyUpdate, id.as_str())
                 .with(Field::Roles, role_names(&roles));
             store::audit::record(tx, &event)?;
-            Ok(ApiKey {
-                roles: roles.clone(),
-                ..key
-            })
+            Ok(ApiKey { roles: roles.clone(), ..key })
         })
         .await
     })
@@ -114,10 +102,7 @@ pub async fn set_roles(
 /// Revokes a key, at once.
 pub async fn revoke(app: &App, by: &Authorized<uses::RevokeApiKey>, id: &ApiKeyId) -> Result<(), Error> {
     act::audited(app, by.actor(), Action::ApiKeyRevoke, id.as_str(), async {
-        let (id, event) = (
-            id.clone(),
-            Event::done(app.now(), by.actor(), Action::ApiKeyRevoke, id.as_str()),
-        );
+        let (id, event) = (id.clone(), Event::done(app.now(), by.actor(), Action::ApiKeyRevoke, id.as_str()));
         app.commit("api_key.revoke", move |tx| {
             store::api_key::find(tx, &id)?.ok_or_else(|| Error::not_found("api_key", &id))?;
             store::api_key::remove(tx, &id)?;
@@ -130,11 +115,7 @@ pub async fn revoke(app: &App, by: &Authorized<uses::RevokeApiKey>, id: &ApiKeyI
 
 fn refuse_no_roles(roles: &BTreeSet<Role>) -> Result<(), Refusal> {
     if roles.is_empty() {
-        return Err(Refusal::new(
-            "invalid_role",
-            "an API key needs at least one role",
-            "Name a role.",
-        ));
+        return Err(Refusal::new("invalid_role", "an API key needs at least one role", "Name a role."));
     }
     Ok(())
 }

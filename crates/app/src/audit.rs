@@ -33,10 +33,7 @@ pub async fn list(
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<StoredEvent>, Error> {
-    app.read("audit.list", move |tx| {
-        Ok(store::audit::page(tx, &filter, before, limit)?)
-    })
-    .await
+    app.read("audit.list", move |tx| Ok(store::audit::page(tx, &filter, before, limit)?)).await
 }
 
 /// Checks the whole chain, and that it reaches at least as far as the head file says.
@@ -53,21 +50,14 @@ pub async fn check(app: &App) -> Result<Verified, Error> {
             Ok(store::audit::head(tx)?)
         })
         .await?;
-    Ok(Verified {
-        events: verified.0,
-        head: hex(&verified.1),
-    })
+    Ok(Verified { events: verified.0, head: hex(&verified.1) })
 }
 
 fn broken_chain(seq: i64, what: &str) -> Refusal {
     let repair =
         "Compare with a backup and with what was sent to other systems; somebody may have edited the log.";
-    Refusal::new(
-        "audit.broken",
-        format!("the audit log is broken at event {seq}: {what}"),
-        repair,
-    )
-    .at(format!("event {seq}"))
+    Refusal::new("audit.broken", format!("the audit log is broken at event {seq}: {what}"), repair)
+        .at(format!("event {seq}"))
 }
 
 /// Writes the head file where events were written since the last call; done by the clockwork at least once a second.
@@ -91,19 +81,14 @@ fn read_head(path: &Path) -> Result<Option<(i64, [u8; 32])>, Error> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(Error::internal(
-                "the head of the audit log cannot be read",
-                &error,
-            ));
+            return Err(Error::internal("the head of the audit log cannot be read", &error));
         }
     };
     let parsed = text.trim().split_once(' ').and_then(|(seq, mac)| {
         let mac: pki::Fingerprint = mac.parse().ok()?;
         Some((seq.parse().ok()?, mac.0))
     });
-    parsed
-        .map(Some)
-        .ok_or_else(|| broken_chain(0, "the head file beside the database cannot be read").into())
+    parsed.map(Some).ok_or_else(|| broken_chain(0, "the head file beside the database cannot be read").into())
 }
 
 /// Records a refusal that happened before an action was reached: a permission, or a body that cannot be read.
@@ -115,16 +100,8 @@ pub async fn refused(
     code: &str,
     permission: Option<Permission>,
 ) -> Result<(), Error> {
-    let mut event = Event::refused(
-        app.now(),
-        actor,
-        action,
-        object.chars().take(100).collect::<String>(),
-        code,
-    );
-    event
-        .fields
-        .extend(permission.map(|permission| (Field::Permission, permission.name().to_owned())));
-    app.commit("audit.refused", move |tx| act::record(tx, &event))
-        .await
+    let mut event =
+        Event::refused(app.now(), actor, action, object.chars().take(100).collect::<String>(), code);
+    event.fields.extend(permission.map(|permission| (Field::Permission, permission.name().to_owned())));
+    app.commit("audit.refused", move |tx| act::record(tx, &event)).await
 }

@@ -56,12 +56,7 @@ fn make_passphrase(app: &App) -> Zeroizing<String> {
     let bytes = Zeroizing::new(random_bytes::<25>(app.random()));
     let groups: Vec<String> = bytes
         .chunks(5)
-        .map(|group| {
-            group
-                .iter()
-                .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
-                .collect()
-        })
+        .map(|group| group.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
         .collect();
     Zeroizing::new(groups.join("-"))
 }
@@ -101,9 +96,7 @@ pub async fn take(app: &App, by: &Authorized<uses::ManageSettings>, to: PathBuf)
         app.store().backup_to(&staged).await?;
         let mac_key = app.instance().derive(label::BACKUP);
         let path = staged.clone();
-        let written = app
-            .blocking(move || write_backup(&path, &to, &recovery, &mac_key))
-            .await?;
+        let written = app.blocking(move || write_backup(&path, &to, &recovery, &mac_key)).await?;
         // The copy of the database goes in any case; a failure to remove it is no failure of the backup.
         let _ = std::fs::remove_file(&staged);
         written.map_err(|error| failed("backup", &error))
@@ -113,19 +106,13 @@ pub async fn take(app: &App, by: &Authorized<uses::ManageSettings>, to: PathBuf)
 
 fn failed(what: &str, error: &std::io::Error) -> Error {
     let text = format!("the {what} could not be written: {error}");
-    Error::conflict(
-        "backup.file",
-        text,
-        "Check the directory, its rights and the free space.",
-    )
+    Error::conflict("backup.file", text, "Check the directory, its rights and the free space.")
 }
 
 fn write_backup(database: &Path, to: &Path, recovery: &[u8], mac_key: &[u8; 32]) -> std::io::Result<()> {
     let mut mac = pki::seal::Hmac::new(mac_key);
     let mut out = new_private(to)?;
-    let length = u32::try_from(recovery.len())
-        .map_err(std::io::Error::other)?
-        .to_be_bytes();
+    let length = u32::try_from(recovery.len()).map_err(std::io::Error::other)?.to_be_bytes();
     for part in [MAGIC, &length, recovery] {
         mac.update(part);
         out.write_all(part)?;
@@ -166,13 +153,7 @@ pub fn open_backup(from: &Path, passphrase: &str) -> Result<Opened, Error> {
     if !is_whole(&mut file, end, &instance).map_err(|_| damaged())? {
         return Err(damaged());
     }
-    Ok(Opened {
-        instance,
-        recovery,
-        file,
-        start,
-        end,
-    })
+    Ok(Opened { instance, recovery, file, start, end })
 }
 
 fn damaged() -> Error {
@@ -217,9 +198,7 @@ fn unseal(recovery: &[u8], passphrase: &str) -> Result<InstanceKey, Error> {
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 fn is_whole(file: &mut File, end: u64, instance: &InstanceKey) -> std::io::Result<bool> {
@@ -252,16 +231,13 @@ fn copy_part(
 impl Opened {
     /// Writes database and recovery block into a data directory; the caller writes the instance key.
     pub fn write_to(&mut self, database: &Path, recovery: &Path) -> Result<(), Error> {
-        self.write(database, recovery)
-            .map_err(|error| failed("restored data", &error))
+        self.write(database, recovery).map_err(|error| failed("restored data", &error))
     }
 
     fn write(&mut self, database: &Path, recovery: &Path) -> std::io::Result<()> {
         let mut out = new_private(database)?;
         self.file.seek(SeekFrom::Start(self.start))?;
-        copy_part(&mut self.file, self.end - self.start, |chunk| {
-            out.write_all(chunk)
-        })?;
+        copy_part(&mut self.file, self.end - self.start, |chunk| out.write_all(chunk))?;
         out.sync_all()?;
         write_private(recovery, &self.recovery)
     }
@@ -270,27 +246,18 @@ impl Opened {
 /// Records that this database came from a backup.
 pub async fn record_restore(app: &App) -> Result<(), Error> {
     let event = Event::done(app.now(), &Actor::Installer, Action::BackupRestore, "");
-    app.commit("backup.restored", move |tx| act::record(tx, &event))
-        .await
+    app.commit("backup.restored", move |tx| act::record(tx, &event)).await
 }
 
 fn new_private(path: &Path) -> std::io::Result<File> {
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Writes a file that only its owner may read, whole or not at all.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let staged = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&staged)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&staged)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&staged, path)?;

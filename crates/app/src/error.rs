@@ -70,10 +70,7 @@ impl Error {
 
     /// An object that is not there.
     pub fn not_found(kind: &'static str, id: impl ToString) -> Self {
-        Self::NotFound {
-            kind,
-            id: id.to_string(),
-        }
+        Self::NotFound { kind, id: id.to_string() }
     }
 
     /// A refusal by the state of things.
@@ -104,9 +101,7 @@ impl From<store::Error> for Error {
 impl From<SignError> for Error {
     fn from(error: SignError) -> Self {
         match error {
-            SignError::TokenUnavailable => Self::TokenUnavailable {
-                token: TokenId::of("unknown"),
-            },
+            SignError::TokenUnavailable => Self::TokenUnavailable { token: TokenId::of("unknown") },
             SignError::Scheme(_) | SignError::Failed => Self::internal("a signature was not made", &error),
         }
     }

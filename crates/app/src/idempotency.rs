@@ -26,17 +26,11 @@ pub enum Recalled {
 /// Looks a key up. `actor` is [`domain::Actor::name`], `request` the method, path and body.
 pub async fn recall(app: &App, actor: &str, key: &str, request: &[u8]) -> Result<Recalled, Error> {
     let (actor, key, hash) = (actor.to_owned(), key.to_owned(), sha256(request));
-    let found = app
-        .read("idempotency.find", move |tx| {
-            Ok(store::idempotency::find(tx, &actor, &key)?)
-        })
-        .await?;
+    let found =
+        app.read("idempotency.find", move |tx| Ok(store::idempotency::find(tx, &actor, &key)?)).await?;
     Ok(match found {
         None => Recalled::New,
-        Some(row) if row.request_hash == hash => Recalled::Answered {
-            status: row.status,
-            body: row.body,
-        },
+        Some(row) if row.request_hash == hash => Recalled::Answered { status: row.status, body: row.body },
         Some(_) => Recalled::OtherRequest,
     })
 }
@@ -50,12 +44,7 @@ pub async fn remember(
     (status, body): (u16, Vec<u8>),
 ) -> Result<(), Error> {
     let (actor, key) = (actor.to_owned(), key.to_owned());
-    let answer = StoredAnswer {
-        request_hash: sha256(request),
-        status,
-        body,
-        at: app.now(),
-    };
+    let answer = StoredAnswer { request_hash: sha256(request), status, body, at: app.now() };
     app.store()
         .tx("idempotency.insert", move |tx| {
             store::idempotency::insert(tx, &actor, &key, &answer)?;

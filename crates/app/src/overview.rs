@@ -105,25 +105,16 @@ pub async fn show(app: &App, _by: &Authorized<uses::ViewCertificates>) -> Result
         })
         .await?;
     overview.needs.extend(closed_tokens(app).await?);
-    overview
-        .needs
-        .sort_by_key(|need| std::cmp::Reverse(need.severity));
+    overview.needs.sort_by_key(|need| std::cmp::Reverse(need.severity));
     Ok(overview)
 }
 
 fn needs(tx: &Tx<'_>, now: Moment) -> Result<Vec<Need>, Error> {
     let mut needs = Vec::new();
-    let troubled = LineageFilter {
-        trouble_only: true,
-        ..LineageFilter::default()
-    };
+    let troubled = LineageFilter { trouble_only: true, ..LineageFilter::default() };
     for lineage in store::lineage::list(tx, &troubled, &Page::first(MOST))? {
         needs.push(Need {
-            severity: if lineage.failures > 0 {
-                Severity::Error
-            } else {
-                Severity::Warning
-            },
+            severity: if lineage.failures > 0 { Severity::Error } else { Severity::Warning },
             what: format!("“{}” needs a look.", lineage.name),
             detail: lineage.trouble.clone(),
             place: Place::Lineage(lineage.id),
@@ -132,27 +123,17 @@ fn needs(tx: &Tx<'_>, now: Moment) -> Result<Vec<Need>, Error> {
     for seen in store::endpoint::wrong(tx, MOST)? {
         needs.push(Need {
             severity: Severity::Error,
-            what: format!(
-                "{} does not serve the current certificate of {}.",
-                seen.address, seen.name
-            ),
+            what: format!("{} does not serve the current certificate of {}.", seen.address, seen.name),
             detail: seen.trouble,
             place: Place::Target(seen.target),
         });
     }
-    let waiting = CsrFilter {
-        state: Some(domain::csr::CsrState::Waiting),
-        ..CsrFilter::default()
-    };
+    let waiting = CsrFilter { state: Some(domain::csr::CsrState::Waiting), ..CsrFilter::default() };
     for csr in store::csr::list(tx, &waiting, &Page::first(MOST))? {
         needs.push(Need {
             severity: Severity::Warning,
             what: "The answer to a certificate request has not come.".to_owned(),
-            detail: format!(
-                "“{}”, requested {} ago.",
-                csr.friendly_name,
-                days(now.since(csr.created))
-            ),
+            detail: format!("“{}”, requested {} ago.", csr.friendly_name, days(now.since(csr.created))),
             place: Place::Csr(csr.id),
         });
     }
@@ -188,30 +169,18 @@ fn ending(tx: &Tx<'_>, now: Moment) -> Result<Vec<Need>, Error> {
         }
         let (severity, what) = match left {
             left if left < 0 => (Severity::Error, format!("“{}” has expired.", entry.friendly_name)),
-            left => (
-                Severity::Warning,
-                format!("“{}” ends in {}.", entry.friendly_name, days(left)),
-            ),
+            left => (Severity::Warning, format!("“{}” ends in {}.", entry.friendly_name, days(left))),
         };
         let detail = "Nobody renews it by itself: ask its CA for a new one.".to_owned();
-        needs.push(Need {
-            severity,
-            what,
-            detail,
-            place: Place::Certificate(entry.fingerprint()),
-        });
+        needs.push(Need { severity, what, detail, place: Place::Certificate(entry.fingerprint()) });
     }
     Ok(needs)
 }
 
 fn weeks(tx: &Tx<'_>, now: Moment) -> Result<Vec<Week>, Error> {
     let from = now.plus(-now.0.rem_euclid(WEEK));
-    let mut weeks: Vec<Week> = (0..WEEKS)
-        .map(|number| Week {
-            start: from.plus(number * WEEK),
-            ..Week::default()
-        })
-        .collect();
+    let mut weeks: Vec<Week> =
+        (0..WEEKS).map(|number| Week { start: from.plus(number * WEEK), ..Week::default() }).collect();
     for row in store::certificate::expiries(tx, from, from.plus(WEEKS * WEEK))? {
         let index = usize::try_from(row.week.since(from) / WEEK).unwrap_or(0);
         let Some(week) = weeks.get_mut(index) else {
@@ -231,10 +200,7 @@ fn weeks(tx: &Tx<'_>, now: Moment) -> Result<Vec<Week>, Error> {
 fn running(tx: &Tx<'_>) -> Result<Vec<Job>, Error> {
     let mut jobs = Vec::new();
     for state in [JobState::Running, JobState::Waiting] {
-        let filter = JobFilter {
-            state: Some(state),
-            ..JobFilter::default()
-        };
+        let filter = JobFilter { state: Some(state), ..JobFilter::default() };
         jobs.extend(store::job::list(tx, &filter, &Page::first(MOST))?);
     }
     Ok(jobs)
@@ -248,18 +214,14 @@ async fn closed_tokens(app: &App) -> Result<Vec<Need>, Error> {
                 let keys = store::key::count_in_token(tx, &token.id)?;
                 Ok::<_, Error>((token, keys))
             };
-            store::token::all(tx)?
-                .into_iter()
-                .map(with_count)
-                .collect::<Result<Vec<_>, _>>()
+            store::token::all(tx)?.into_iter().map(with_count).collect::<Result<Vec<_>, _>>()
         })
         .await?;
     let needs = tokens.into_iter().filter_map(|(held, keys)| {
         let (severity, what) = match token::state(app, &held) {
-            TokenState::Locked => (
-                Severity::Error,
-                format!("Token {} is locked after wrong PINs.", held.label),
-            ),
+            TokenState::Locked => {
+                (Severity::Error, format!("Token {} is locked after wrong PINs.", held.label))
+            }
             TokenState::LoggedOut if keys > 0 => (
                 Severity::Warning,
                 format!("Token {} is logged out: its {keys} keys do not sign.", held.label),
@@ -270,12 +232,7 @@ async fn closed_tokens(app: &App) -> Result<Vec<Need>, Error> {
             | TokenState::NotInitialized => return None,
         };
         let detail = "Log in to it at Keys and certificates.".to_owned();
-        Some(Need {
-            severity,
-            what,
-            detail,
-            place: Place::Token(held.id),
-        })
+        Some(Need { severity, what, detail, place: Place::Token(held.id) })
     });
     Ok(needs.collect())
 }

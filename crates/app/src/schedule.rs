@@ -60,12 +60,7 @@ pub async fn tick(app: &App) -> Result<usize, Error> {
     loop {
         let due = app
             .read("lineage.due", move |tx| {
-                Ok(store::lineage::due(
-                    tx,
-                    now,
-                    (Moment(i64::MIN), &LineageId::of("")),
-                    BATCH,
-                )?)
+                Ok(store::lineage::due(tx, now, (Moment(i64::MIN), &LineageId::of("")), BATCH)?)
             })
             .await?;
         if due.is_empty() {

@@ -63,9 +63,7 @@ pub async fn update(
             if before.environment != new.environment {
                 let what = format!("this server belongs to the environment {}", before.environment);
                 let repair = "Set up another server for another environment.";
-                return Err(Refusal::new("identity.environment", what, repair)
-                    .at("environment")
-                    .into());
+                return Err(Refusal::new("identity.environment", what, repair).at("environment").into());
             }
             put_identity(tx, &new)?;
             act::record(tx, &event)

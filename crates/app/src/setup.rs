@@ -75,10 +75,7 @@ pub struct Installed {
 
 /// Whether the first start was finished.
 pub async fn is_installed(app: &App) -> Result<bool, Error> {
-    app.read("setup.is_installed", |tx| {
-        Ok(store::setting::text(tx, setting::ENVIRONMENT)?.is_some())
-    })
-    .await
+    app.read("setup.is_installed", |tx| Ok(store::setting::text(tx, setting::ENVIRONMENT)?.is_some())).await
 }
 
 /// Does the first start. With a code it comes from the setup page; without, from who holds the data directory.
@@ -108,10 +105,7 @@ fn check(app: &App, input: &Install) -> Result<String, Error> {
     let name = parse_user_name(&input.admin_name);
     if name.is_none() {
         let what = "the name must be 1 to 64 letters, digits or . - _ @";
-        wrong.push((
-            "admin_name".to_owned(),
-            Refusal::new("user.name", what, "Choose another name."),
-        ));
+        wrong.push(("admin_name".to_owned(), Refusal::new("user.name", what, "Choose another name.")));
     }
     if let Err(refusal) = crate::user::check_password(&input.admin_password) {
         wrong.push(("admin_password".to_owned(), refusal));
@@ -175,11 +169,8 @@ async fn store_all(app: &App, name: String, input: &Install) -> Result<User, Err
 }
 
 async fn make_slots(app: &App, pin: &str) -> Result<Vec<(Token, KeySlot)>, Error> {
-    let (pin, instance, random) = (
-        Zeroizing::new(pin.to_owned()),
-        Arc::clone(app.instance()),
-        app.random_source(),
-    );
+    let (pin, instance, random) =
+        (Zeroizing::new(pin.to_owned()), Arc::clone(app.instance()), app.random_source());
     app.deriving(move || {
         let (soft, system) = (DataKey::generate(&*random), DataKey::generate(&*random));
         let pin_slot = slot::pin_slot(&TokenId::soft(), &soft, &pin, &instance, &*random)?;

@@ -16,9 +16,7 @@ use crate::{App, Error};
 /// Opens a sealed key for what was authorized.
 pub fn open<U: Use>(app: &App, sealed: &SealedKey, proof: &Authorized<U>) -> Result<Arc<dyn Signer>, Error> {
     let session = app.sessions().session(&sealed.token);
-    let session = session.ok_or_else(|| Error::TokenUnavailable {
-        token: sealed.token.clone(),
-    })?;
+    let session = session.ok_or_else(|| Error::TokenUnavailable { token: sealed.token.clone() })?;
     Ok(session.signer(sealed, proof)?)
 }
 
@@ -37,10 +35,7 @@ struct Slot {
 impl KeyRing {
     /// An empty ring over the open tokens.
     pub fn new(sessions: Arc<Sessions>) -> Self {
-        Self {
-            sessions,
-            keys: RwLock::default(),
-        }
+        Self { sessions, keys: RwLock::default() }
     }
 
     /// Puts these keys on the ring and takes all others off. What is open stays open.
@@ -51,13 +46,7 @@ impl KeyRing {
             .into_iter()
             .map(|sealed| {
                 let open = before.remove(&sealed.id).and_then(|slot| slot.open);
-                (
-                    sealed.id,
-                    Slot {
-                        sealed: Arc::new(sealed),
-                        open,
-                    },
-                )
+                (sealed.id, Slot { sealed: Arc::new(sealed), open })
             })
             .collect();
     }
@@ -71,11 +60,7 @@ impl KeyRing {
     }
 
     fn slot(&self, key: &KeyId) -> Option<Slot> {
-        self.keys
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     fn keep(&self, key: &KeyId, open: Option<Arc<dyn Signer>>) {

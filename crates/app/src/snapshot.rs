@@ -27,26 +27,16 @@ pub async fn refresh(app: &App) -> Result<(), Error> {
     if before.version > 0 && same_default && same(&before, &rows.served) {
         return Ok(());
     }
-    app.publish(Arc::new(Snapshot::new(
-        before.version + 1,
-        rows.default,
-        rows.served,
-    )));
+    app.publish(Arc::new(Snapshot::new(before.version + 1, rows.default, rows.served)));
     Ok(())
 }
 
 fn same(before: &Snapshot, served: &[Served]) -> bool {
-    let mut wanted: Vec<&Served> = served
-        .iter()
-        .filter(|one| one.names.iter().any(|name| name.dns().is_some()))
-        .collect();
+    let mut wanted: Vec<&Served> =
+        served.iter().filter(|one| one.names.iter().any(|name| name.dns().is_some())).collect();
     wanted.sort_by_key(|one| one.fingerprint);
     let known = before.all();
-    known.len() == wanted.len()
-        && known
-            .iter()
-            .zip(wanted)
-            .all(|(known, wanted)| ***known == *wanted)
+    known.len() == wanted.len() && known.iter().zip(wanted).all(|(known, wanted)| ***known == *wanted)
 }
 
 fn rows(tx: &Tx<'_>, now: Moment) -> Result<Rows, Error> {
@@ -55,20 +45,13 @@ fn rows(tx: &Tx<'_>, now: Moment) -> Result<Rows, Error> {
         let Some(sealed) = store::key::sealed(tx, &row.certificate.key_id())? else {
             continue;
         };
-        served.push(Served {
-            backend: row.backend,
-            ..describe(tx, &row.certificate, &sealed, now)?
-        });
+        served.push(Served { backend: row.backend, ..describe(tx, &row.certificate, &sealed, now)? });
         keys.push(sealed);
     }
     let default = default(tx, now)?;
     let (default, key) = default.unzip();
     keys.extend(key);
-    Ok(Rows {
-        served,
-        default,
-        keys,
-    })
+    Ok(Rows { served, default, keys })
 }
 
 /// The default certificate; where it cannot be served any more, the factory certificate.

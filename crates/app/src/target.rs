@@ -62,13 +62,8 @@ pub fn kinds() -> &'static [&'static dyn deploy::Target] {
 
 /// All targets.
 pub async fn list(app: &App, _by: &Authorized<uses::ViewCertificates>) -> Result<Vec<TargetView>, Error> {
-    app.read("target.list", |tx| {
-        store::target::all(tx)?
-            .into_iter()
-            .map(|target| view(tx, target))
-            .collect()
-    })
-    .await
+    app.read("target.list", |tx| store::target::all(tx)?.into_iter().map(|target| view(tx, target)).collect())
+        .await
 }
 
 /// One target.
@@ -97,12 +92,7 @@ fn view(tx: &Tx<'_>, mut target: Target) -> Result<TargetView, Error> {
     for lineage in &lineages {
         deployments.extend(store::deployment::latest(tx, &lineage.id, &target.id)?);
     }
-    Ok(TargetView {
-        endpoints: store::endpoint::of_target(tx, &target.id)?,
-        lineages,
-        deployments,
-        target,
-    })
+    Ok(TargetView { endpoints: store::endpoint::of_target(tx, &target.id)?, lineages, deployments, target })
 }
 
 /// Makes a target. Nothing is installed until a lineage names it.
@@ -122,11 +112,7 @@ pub async fn create(
         };
         if target.kind == "edge" {
             let what = "the edge of this server is there already";
-            return Err(Error::conflict(
-                "target.edge",
-                what,
-                "Bind the lineage to the target edge.",
-            ));
+            return Err(Error::conflict("target.edge", what, "Bind the lineage to the target edge."));
         }
         let (id, nonce) = (target.id.clone(), random_bytes::<12>(app.random()));
         let event = Event::done(app.now(), by.actor(), Action::TargetCreate, id.as_str())
@@ -198,16 +184,9 @@ pub async fn retire(app: &App, by: &Authorized<uses::ManageTargets>, id: &Target
     act::audited(app, by.actor(), Action::TargetRetire, id.as_str(), async {
         if *id == TargetId::edge() {
             let what = "the edge of this server cannot be removed";
-            return Err(Error::conflict(
-                "target.edge",
-                what,
-                "Unbind its lineages instead.",
-            ));
+            return Err(Error::conflict("target.edge", what, "Unbind its lineages instead."));
         }
-        let (id, event) = (
-            id.clone(),
-            Event::done(app.now(), by.actor(), Action::TargetRetire, id.as_str()),
-        );
+        let (id, event) = (id.clone(), Event::done(app.now(), by.actor(), Action::TargetRetire, id.as_str()));
         app.commit("target.retire", move |tx| {
             store::target::find(tx, &id)?.ok_or_else(|| Error::not_found("target", &id))?;
             if let Some(lineage) = store::lineage::of_target(tx, &id)?.first() {
@@ -240,20 +219,14 @@ pub async fn deploy(
             .commit("target.deploy", move |tx| {
                 let lineage = store::lineage::find(tx, &lineage)?
                     .ok_or_else(|| Error::not_found("lineage", &lineage))?;
-                let current = lineage
-                    .current
-                    .filter(|_| lineage.targets.contains(&id))
-                    .ok_or_else(|| {
-                        let what = format!(
-                            "the lineage “{}” has no certificate for this target",
-                            lineage.name
-                        );
-                        Error::conflict(
-                            "deployment.nothing",
-                            what,
-                            "Bind the target to the lineage, or renew it first.",
-                        )
-                    })?;
+                let current = lineage.current.filter(|_| lineage.targets.contains(&id)).ok_or_else(|| {
+                    let what = format!("the lineage “{}” has no certificate for this target", lineage.name);
+                    Error::conflict(
+                        "deployment.nothing",
+                        what,
+                        "Bind the target to the lineage, or renew it first.",
+                    )
+                })?;
                 let job = plan_deployment(tx, &lineage, &id, &current, now, (&actor.name(), &*random))?;
                 let event = Event::done(now, &actor, Action::DeploymentInstall, id.as_str())
                     .with(Field::Lineage, &lineage.id);
@@ -278,10 +251,7 @@ fn check_settings(
     })?;
     connector.check(settings).map_err(|wrong| {
         Error::Invalid(
-            wrong
-                .into_iter()
-                .map(|refusal| (format!("settings.{}", refusal.place), refusal))
-                .collect(),
+            wrong.into_iter().map(|refusal| (format!("settings.{}", refusal.place), refusal)).collect(),
         )
     })
 }
@@ -289,52 +259,28 @@ fn check_settings(
 fn check_addresses(addresses: &[String]) -> Result<Vec<String>, Error> {
     let mut checked = Vec::new();
     let mut wrong = Vec::new();
-    for address in addresses
-        .iter()
-        .map(|address| address.trim())
-        .filter(|address| !address.is_empty())
-    {
+    for address in addresses.iter().map(|address| address.trim()).filter(|address| !address.is_empty()) {
         match address.parse::<outbound::HostAndPort>() {
             Ok(_) => checked.push(address.to_owned()),
             Err(_) => {
                 let what = format!("“{}” is no host:port", address.escape_debug());
                 let repair = "Write it like 10.0.0.5:443 or www.example.org:443.";
-                wrong.push((
-                    "addresses".to_owned(),
-                    Refusal::new("target.address", what, repair),
-                ));
+                wrong.push(("addresses".to_owned(), Refusal::new("target.address", what, repair)));
             }
         }
     }
-    if wrong.is_empty() {
-        Ok(checked)
-    } else {
-        Err(Error::Invalid(wrong))
-    }
+    if wrong.is_empty() { Ok(checked) } else { Err(Error::Invalid(wrong)) }
 }
 
 fn refuse_taken_label(tx: &Tx<'_>, target: &Target) -> Result<(), Error> {
-    if store::target::all(tx)?
-        .iter()
-        .any(|other| other.label == target.label && other.id != target.id)
-    {
+    if store::target::all(tx)?.iter().any(|other| other.label == target.label && other.id != target.id) {
         let what = format!("there is a target “{}” already", target.label);
-        return Err(Error::conflict(
-            "target.label_taken",
-            what,
-            "Choose another name.",
-        ));
+        return Err(Error::conflict("target.label_taken", what, "Choose another name."));
     }
     Ok(())
 }
 
 fn secret_names(kind: &str) -> Vec<&'static str> {
-    let fields = deploy::connector(kind)
-        .map(|connector| connector.fields())
-        .unwrap_or_default();
-    fields
-        .iter()
-        .filter(|field| field.secrecy == Secrecy::Secret)
-        .map(|field| field.name)
-        .collect()
+    let fields = deploy::connector(kind).map(|connector| connector.fields()).unwrap_or_default();
+    fields.iter().filter(|field| field.secrecy == Secrecy::Secret).map(|field| field.name).collect()
 }

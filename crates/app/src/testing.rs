@@ -10,7 +10,7 @@ use domain::permission::{Authorized, Role, Use, authorize, uses};
 use domain::user::ApiKey;
 use domain::{Actor, Clock, Random};
 use store::Store;
-use token::InstanceKey;
+pub use token::InstanceKey;
 use zeroize::Zeroizing;
 
 use crate::setup::{Install, install};
@@ -41,10 +41,7 @@ impl Fixture {
         random: Arc<dyn Random>,
         data: PathBuf,
     ) -> Arc<App> {
-        let config = Config {
-            verify_patience: 2_000,
-            ..Config::of_directory(data)
-        };
+        let config = Config { verify_patience: 2_000, ..Config::of_directory(data) };
         App::new(store, Arc::new(instance), World { clock, random }, config)
     }
 
@@ -66,10 +63,7 @@ impl Fixture {
         };
         let installed = install(&app, None, input).await?;
         snapshot::refresh(&app).await?;
-        Ok(Self {
-            admin: crate::access::actor_of(&installed.admin),
-            app,
-        })
+        Ok(Self { admin: crate::access::actor_of(&installed.admin), app })
     }
 
     /// The first administrator's proof of a permission.
@@ -79,9 +73,7 @@ impl Fixture {
 
     /// Opens token `0`.
     pub async fn log_in_to_token(&self) -> Result<(), Error> {
-        tokens::log_in(&self.app, &self.may(uses::ActivateToken)?, &TokenId::soft(), PIN)
-            .await
-            .map(drop)
+        tokens::log_in(&self.app, &self.may(uses::ActivateToken)?, &TokenId::soft(), PIN).await.map(drop)
     }
 
     /// Makes an API key with these roles; the text is what a program sends.
@@ -97,10 +89,7 @@ impl Fixture {
 
     /// An actor with these roles that nobody stored.
     pub fn actor(roles: &[Role]) -> Actor {
-        Actor::ApiKey {
-            id: ApiKeyId::of("test"),
-            roles: roles.iter().copied().collect(),
-        }
+        Actor::ApiKey { id: ApiKeyId::of("test"), roles: roles.iter().copied().collect() }
     }
 
     /// Lets the clockwork do all that is due now.

@@ -41,10 +41,8 @@ pub async fn list(app: &App, _by: &Authorized<uses::ViewUsers>) -> Result<Vec<Us
 /// One user.
 pub async fn find(app: &App, _by: &Authorized<uses::ViewUsers>, id: &UserId) -> Result<User, Error> {
     let id = id.clone();
-    app.read("user.find", move |tx| {
-        store::user::find(tx, &id)?.ok_or_else(|| Error::not_found("user", &id))
-    })
-    .await
+    app.read("user.find", move |tx| store::user::find(tx, &id)?.ok_or_else(|| Error::not_found("user", &id)))
+        .await
 }
 
 /// Makes a user. Who gives roles gives only what he holds.
@@ -137,11 +135,7 @@ pub async fn change_own_password(
     act::audited(app, by.actor(), Action::UserUpdate, "", async {
         let Actor::User { id, name, .. } = by.actor().clone() else {
             let what = "only a person has a password";
-            return Err(Error::conflict(
-                "user.person",
-                what,
-                "Make a new API key instead.",
-            ));
+            return Err(Error::conflict("user.person", what, "Make a new API key instead."));
         };
         access::prove(app, &name, old).await?;
         check_password(new)?;
@@ -175,14 +169,7 @@ pub(crate) fn refuse_more_than_held(
     permission: Permission,
 ) -> Result<(), NotPermitted> {
     let all = matches!(actor, Actor::Installer) || roles.is_subset(&actor.roles());
-    if all {
-        Ok(())
-    } else {
-        Err(NotPermitted {
-            permission,
-            actor: actor.name(),
-        })
-    }
+    if all { Ok(()) } else { Err(NotPermitted { permission, actor: actor.name() }) }
 }
 
 /// The names of roles, for an event.

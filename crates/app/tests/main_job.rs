@@ -19,10 +19,7 @@ use pki::{KeyAlgorithm, SubjectAltName};
 fn wanted(name: &str, issuer: &str) -> NewLineage {
     NewLineage {
         name: name.to_owned(),
-        subject: vec![Attribute::new(
-            AttributeType::CommonName,
-            format!("{name}.example.org"),
-        )],
+        subject: vec![Attribute::new(AttributeType::CommonName, format!("{name}.example.org"))],
         names: Vec::new(),
         owner: "DEV:COM:1234".to_owned(),
         token: TokenId::system(),
@@ -47,9 +44,7 @@ async fn an_internal_lineage_is_issued_served_and_renewed_for_a_year() {
     for house in houses().await {
         let app = &house.fixture.app;
         let by = house.fixture.may(uses::ManageTlsCertificates).unwrap();
-        let made = lineage::create(app, &by, wanted("shop", "internal"))
-            .await
-            .unwrap();
+        let made = lineage::create(app, &by, wanted("shop", "internal")).await.unwrap();
         let see = house.fixture.may(uses::ViewCertificates).unwrap();
         let mut served = BTreeSet::new();
         let mut keys = BTreeSet::new();
@@ -57,11 +52,8 @@ async fn an_internal_lineage_is_issued_served_and_renewed_for_a_year() {
             house.fixture.run_due().await.unwrap();
             let snapshot = app.snapshots().borrow().clone();
             let now = START.plus(0).unix();
-            let chosen = snapshot.select(
-                Some("shop.example.org"),
-                now.max(house.fixture.app.now().unix()),
-                |_| true,
-            );
+            let chosen =
+                snapshot.select(Some("shop.example.org"), now.max(house.fixture.app.now().unix()), |_| true);
             let chosen = chosen.expect("something is always served");
             assert!(chosen.not_after > app.now().unix(), "never an expired one");
             served.insert(chosen.fingerprint);
@@ -74,9 +66,7 @@ async fn an_internal_lineage_is_issued_served_and_renewed_for_a_year() {
         let view = lineage::find(app, &see, &made.lineage.id).await.unwrap();
         assert_eq!(view.history.len(), served.len());
         assert_eq!(view.lineage.failures, 0);
-        let current = certificate::find(app, &see, &view.lineage.current.unwrap())
-            .await
-            .unwrap();
+        let current = certificate::find(app, &see, &view.lineage.current.unwrap()).await.unwrap();
         assert_eq!(current.chain.served.len(), 2, "leaf and intermediate, no root");
         assert!(current.chain.root.is_some());
         assert_eq!(current.findings, [], "a certificate of ours has no findings");
@@ -89,19 +79,14 @@ async fn a_manual_lineage_that_falls_due_makes_a_key_and_a_csr_and_waits() {
     for house in houses().await {
         let app = &house.fixture.app;
         let by = house.fixture.may(uses::ManageTlsCertificates).unwrap();
-        let made = lineage::create(app, &by, wanted("paper", "manual"))
-            .await
-            .unwrap();
+        let made = lineage::create(app, &by, wanted("paper", "manual")).await.unwrap();
         house.fixture.run_due().await.unwrap();
         let see = house.fixture.may(uses::ViewCertificates).unwrap();
         let view = lineage::find(app, &see, &made.lineage.id).await.unwrap();
         let order = view.order.expect("an order");
         assert_eq!(order.state, OrderState::Pending);
         let request = csr::find(app, &see, &order.csr).await.unwrap();
-        assert_eq!(
-            request.csr.names(),
-            [SubjectAltName::parse("paper.example.org").unwrap()]
-        );
+        assert_eq!(request.csr.names(), [SubjectAltName::parse("paper.example.org").unwrap()]);
         assert!(!view.lineage.trouble.is_empty(), "it says what a person must do");
         // Asked again, it is refused: one order at a time.
         let again = lineage::renew(app, &by, &made.lineage.id).await;
@@ -116,26 +101,15 @@ async fn a_refusal_leaves_one_event_and_nothing_else() {
         let app = &house.fixture.app;
         let by = house.fixture.may(uses::ManageTlsCertificates).unwrap();
         let see = house.fixture.may(uses::ViewAuditLog).unwrap();
-        let count = || async {
-            audit::list(app, &see, AuditFilter::default(), None, 100)
-                .await
-                .unwrap()
-                .len()
-        };
+        let count =
+            || async { audit::list(app, &see, AuditFilter::default(), None, 100).await.unwrap().len() };
         let before = count().await;
-        let missing = NewLineage {
-            issuer: IssuerId::of("nobody"),
-            ..wanted("x", "internal")
-        };
-        assert!(matches!(
-            lineage::create(app, &by, missing).await,
-            Err(Error::NotFound { .. })
-        ));
+        let missing = NewLineage { issuer: IssuerId::of("nobody"), ..wanted("x", "internal") };
+        assert!(matches!(lineage::create(app, &by, missing).await, Err(Error::NotFound { .. })));
         assert_eq!(count().await, before + 1);
         let lineages = house.fixture.may(uses::ViewCertificates).unwrap();
-        let all = lineage::list(app, &lineages, Default::default(), claviger_app::Page::first(10))
-            .await
-            .unwrap();
+        let all =
+            lineage::list(app, &lineages, Default::default(), claviger_app::Page::first(10)).await.unwrap();
         assert!(all.is_empty());
         audit_holds(&house).await;
     }

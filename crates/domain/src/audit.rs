@@ -205,29 +205,21 @@ impl Event {
 
     /// Something that was refused.
     pub fn refused(at: Moment, actor: &Actor, action: Action, object: impl Into<String>, code: &str) -> Self {
-        Self {
-            outcome: Outcome::Refused,
-            code: code.to_owned(),
-            ..Self::done(at, actor, action, object)
-        }
+        Self { outcome: Outcome::Refused, code: code.to_owned(), ..Self::done(at, actor, action, object) }
     }
 
     /// Says one thing more. Values are cut at 300 characters.
     #[must_use]
     pub fn with(mut self, field: Field, value: impl ToString) -> Self {
-        self.fields
-            .push((field, value.to_string().chars().take(300).collect()));
+        self.fields.push((field, value.to_string().chars().take(300).collect()));
         self
     }
 
     /// The fields as one text, `name=value` joined by line feeds; values cannot hold line feeds.
     pub fn fields_text(&self) -> String {
         let clean = |value: &str| value.replace(|c: char| c.is_control(), "\u{fffd}");
-        let lines: Vec<String> = self
-            .fields
-            .iter()
-            .map(|(field, value)| format!("{field}={}", clean(value)))
-            .collect();
+        let lines: Vec<String> =
+            self.fields.iter().map(|(field, value)| format!("{field}={}", clean(value))).collect();
         lines.join("\n")
     }
 
@@ -236,13 +228,7 @@ impl Event {
         canonical(
             seq,
             self.at,
-            [
-                &self.actor,
-                self.action.name(),
-                &self.object,
-                self.outcome.name(),
-                &self.code,
-            ],
+            [&self.actor, self.action.name(), &self.object, self.outcome.name(), &self.code],
             &self.fields_text(),
         )
     }

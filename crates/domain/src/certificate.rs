@@ -92,10 +92,7 @@ pub fn plan_current(
     if !new.has_key {
         return Err(NotCurrent::NoKey);
     }
-    if let Some(error) = findings
-        .iter()
-        .find(|finding| finding.severity == Severity::Error)
-    {
+    if let Some(error) = findings.iter().find(|finding| finding.severity == Severity::Error) {
         return Err(NotCurrent::Finding(error.what.clone()));
     }
     match before {

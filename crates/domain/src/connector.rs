@@ -71,41 +71,24 @@ impl Field {
     /// A plain setting that must be there. `shown` is its label and its help.
     pub const fn required(name: &'static str, kind: FieldKind, shown: (&'static str, &'static str)) -> Self {
         let (need, secrecy) = (Need::Required, Secrecy::Plain);
-        Self {
-            name,
-            label: shown.0,
-            help: shown.1,
-            kind,
-            need,
-            secrecy,
-            default: None,
-        }
+        Self { name, label: shown.0, help: shown.1, kind, need, secrecy, default: None }
     }
 
     /// A plain setting that may be left out. `shown` is its label and its help.
     pub const fn optional(name: &'static str, kind: FieldKind, shown: (&'static str, &'static str)) -> Self {
-        Self {
-            need: Need::Optional,
-            ..Self::required(name, kind, shown)
-        }
+        Self { need: Need::Optional, ..Self::required(name, kind, shown) }
     }
 
     /// Is taken as `value` when it is left out.
     #[must_use]
     pub const fn or(self, value: &'static str) -> Self {
-        Self {
-            default: Some(value),
-            ..self
-        }
+        Self { default: Some(value), ..self }
     }
 
     /// Is sealed and never shown again.
     #[must_use]
     pub const fn secret(self) -> Self {
-        Self {
-            secrecy: Secrecy::Secret,
-            ..self
-        }
+        Self { secrecy: Secrecy::Secret, ..self }
     }
 }
 
@@ -122,10 +105,7 @@ pub fn check(
     let mut refusals: Vec<Refusal> = unknown.map(|name| refuse_unknown(name, fields)).collect();
     let mut checked = BTreeMap::new();
     for field in fields {
-        let entered = settings
-            .get(field.name)
-            .map(|value| value.trim())
-            .filter(|value| !value.is_empty());
+        let entered = settings.get(field.name).map(|value| value.trim()).filter(|value| !value.is_empty());
         match (entered.or(field.default), field.need) {
             (Some(value), _) => match normal_form(field.kind, value) {
                 Ok(value) => drop(checked.insert(field.name.to_owned(), value)),
@@ -135,18 +115,12 @@ pub fn check(
             (None, Need::Optional) => {}
         }
     }
-    if refusals.is_empty() {
-        Ok(checked)
-    } else {
-        Err(refusals)
-    }
+    if refusals.is_empty() { Ok(checked) } else { Err(refusals) }
 }
 
 /// The addresses of a checked [`FieldKind::AddressList`].
 pub fn addresses(value: &str) -> impl Iterator<Item = &str> {
-    value
-        .split(|c: char| c == ',' || c.is_whitespace())
-        .filter(|part| !part.is_empty())
+    value.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty())
 }
 
 /// The value in the form that its kind says, or what is wrong with it.
@@ -155,24 +129,16 @@ fn normal_form(kind: FieldKind, value: &str) -> Result<String, String> {
         return Err(format!("has more than {MAX_LENGTH} characters"));
     }
     let lists_lines = kind == FieldKind::AddressList;
-    if value
-        .chars()
-        .any(|c| c.is_control() && !(lists_lines && c.is_whitespace()))
-    {
+    if value.chars().any(|c| c.is_control() && !(lists_lines && c.is_whitespace())) {
         return Err("holds a control character".to_owned());
     }
     match kind {
         FieldKind::Text => Ok(value.to_owned()),
         FieldKind::Path => path(value),
         FieldKind::Number => {
-            let number = value
-                .bytes()
-                .all(|byte| byte.is_ascii_digit())
-                .then(|| value.parse::<u64>().ok())
-                .flatten();
-            number
-                .map(|number| number.to_string())
-                .ok_or_else(|| "is not a whole number from 0".to_owned())
+            let number =
+                value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse::<u64>().ok()).flatten();
+            number.map(|number| number.to_string()).ok_or_else(|| "is not a whole number from 0".to_owned())
         }
         FieldKind::Choice(choices) if choices.contains(&value) => Ok(value.to_owned()),
         FieldKind::Choice(choices) => Err(format!("is not one of {}", choices.join(", "))),
@@ -198,11 +164,7 @@ fn address(value: &str) -> Result<String, String> {
     let wrong = || "is not an address of the form host:port".to_owned();
     let (host, port) = value.rsplit_once(':').ok_or_else(wrong)?;
     let digits = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
-    let port = port
-        .parse::<u16>()
-        .ok()
-        .filter(|port| digits && *port != 0)
-        .ok_or_else(wrong)?;
+    let port = port.parse::<u16>().ok().filter(|port| digits && *port != 0).ok_or_else(wrong)?;
     let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(inside) => format!("[{}]", inside.parse::<Ipv6Addr>().map_err(|_| wrong())?),
         None if is_host(host) => host.to_ascii_lowercase(),
@@ -236,11 +198,7 @@ fn address_list(value: &str) -> Result<String, String> {
     if list.len() > MAX_ADDRESSES {
         return Err(format!("holds more than {MAX_ADDRESSES} addresses"));
     }
-    if list.is_empty() {
-        Err("holds no address".to_owned())
-    } else {
-        Ok(list.join(","))
-    }
+    if list.is_empty() { Err("holds no address".to_owned()) } else { Ok(list.join(",")) }
 }
 
 fn refuse_unknown(name: &str, fields: &[Field]) -> Refusal {
@@ -254,12 +212,7 @@ fn refuse_unknown(name: &str, fields: &[Field]) -> Refusal {
 }
 
 fn refuse_missing(field: &Field) -> Refusal {
-    Refusal::new(
-        "setting.missing",
-        format!("{} is missing", field.label),
-        field.help,
-    )
-    .at(field.name)
+    Refusal::new("setting.missing", format!("{} is missing", field.label), field.help).at(field.name)
 }
 
 fn refuse_value(field: &Field, what: &str) -> Refusal {
@@ -272,11 +225,7 @@ mod tests {
 
     const FIELDS: [Field; 7] = [
         Field::required("folder", FieldKind::Path, ("Folder", "Where the files go.")),
-        Field::optional(
-            "addresses",
-            FieldKind::AddressList,
-            ("Addresses", "Where it serves."),
-        ),
+        Field::optional("addresses", FieldKind::AddressList, ("Addresses", "Where it serves.")),
         Field::optional("backend", FieldKind::Address, ("Backend", "Where the bytes go.")),
         Field::optional("mode", FieldKind::Choice(&["one", "two"]), ("Mode", "How.")).or("one"),
         Field::optional("count", FieldKind::Number, ("Count", "How many.")),
@@ -285,18 +234,12 @@ mod tests {
     ];
 
     fn entered(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     fn refused(pairs: &[(&str, &str)]) -> Vec<(&'static str, String)> {
         let refusals = check(&FIELDS, &entered(pairs)).unwrap_err();
-        refusals
-            .into_iter()
-            .map(|refusal| (refusal.code, refusal.place))
-            .collect()
+        refusals.into_iter().map(|refusal| (refusal.code, refusal.place)).collect()
     }
 
     #[test]
@@ -321,12 +264,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_said_at_once() {
-        let all = refused(&[
-            ("folder", ""),
-            ("mode", "three"),
-            ("reload", "yes"),
-            ("colour", "red"),
-        ]);
+        let all = refused(&[("folder", ""), ("mode", "three"), ("reload", "yes"), ("colour", "red")]);
         let expected = [
             ("setting.unknown", "colour"),
             ("setting.missing", "folder"),
@@ -338,9 +276,9 @@ mod tests {
 
     #[test]
     fn refuses_addresses_and_paths_that_mean_something_else() {
-        for bad in [
-            "a", "a:", ":1", "a:0", "a:65536", "a:+80", "::1:80", "[::1]", "1.2.3:80", "a b:1", "u@h:1",
-        ] {
+        for bad in
+            ["a", "a:", ":1", "a:0", "a:65536", "a:+80", "::1:80", "[::1]", "1.2.3:80", "a b:1", "u@h:1"]
+        {
             assert_eq!(refused(&[("folder", "/x"), ("backend", bad)]).len(), 1, "{bad}");
         }
         for bad in ["etc", "/etc/../root", "/a\u{0}b"] {

@@ -23,17 +23,12 @@ impl Identity {
         if self.instance.is_empty() {
             return self.environment.clone();
         }
-        [
-            &self.instance,
-            &self.member_class,
-            &self.member_code,
-            &self.server_code,
-        ]
-        .map(String::as_str)
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" : ")
+        [&self.instance, &self.member_class, &self.member_code, &self.server_code]
+            .map(String::as_str)
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" : ")
     }
 
     /// Refuses characters that X-Road's identifiers cannot hold (`XROAD.md` 1.1).
@@ -50,16 +45,14 @@ impl Identity {
             if value.chars().any(bad) || value.chars().count() > 255 {
                 let what = format!("{field} holds one of : ; / \\ % or a control character, or is too long");
                 return Err(
-                    pki::Refusal::new("identity.characters", what, "Leave these characters out.").at(field),
+                    pki::Refusal::new("identity.characters", what, "Leave these characters out.").at(field)
                 );
             }
         }
         if self.environment.is_empty() {
             let what = "the environment has no name";
-            return Err(
-                pki::Refusal::new("identity.environment", what, "Write production or test.")
-                    .at("environment"),
-            );
+            return Err(pki::Refusal::new("identity.environment", what, "Write production or test.")
+                .at("environment"));
         }
         Ok(())
     }

@@ -96,14 +96,8 @@ impl Profile {
             Some(seconds) if (1..=self.lifetime_max).contains(&seconds) => Ok(seconds),
             Some(seconds) => Err(Refusal::new(
                 "profile.lifetime",
-                format!(
-                    "a lifetime of {seconds} seconds is not within the profile {}",
-                    self.id
-                ),
-                format!(
-                    "Ask for at most {} seconds, or choose another profile.",
-                    self.lifetime_max
-                ),
+                format!("a lifetime of {seconds} seconds is not within the profile {}", self.id),
+                format!("Ask for at most {} seconds, or choose another profile.", self.lifetime_max),
             )),
         }
     }
@@ -115,11 +109,7 @@ impl Profile {
         }
         Err(Refusal::new(
             "profile.algorithm",
-            format!(
-                "the profile {} does not take keys of the kind {}",
-                self.id,
-                algorithm.label()
-            ),
+            format!("the profile {} does not take keys of the kind {}", self.id, algorithm.label()),
             "Choose another key algorithm or another profile.",
         ))
     }

@@ -66,9 +66,7 @@ pub const LEASE: i64 = 2 * MINUTE;
 /// (`spread` is any number, the job's hash say). Saturates: it never overflows back to nothing.
 pub fn back_off(failures: u32, spread: u64) -> i64 {
     let longest = 24 * HOUR;
-    let base = MINUTE
-        .saturating_mul(1_i64 << failures.saturating_sub(1).min(20))
-        .min(longest);
+    let base = MINUTE.saturating_mul(1_i64 << failures.saturating_sub(1).min(20)).min(longest);
     let jitter = i64::try_from(spread % 1_000).unwrap_or(0) * base / 10_000;
     (base + jitter).min(longest)
 }
@@ -82,10 +80,7 @@ mod tests {
         let mut before = 0;
         for failures in 1..10_000 {
             let wait = back_off(failures, 0);
-            assert!(
-                (MINUTE..=24 * HOUR).contains(&wait) && wait >= before,
-                "{failures}: {wait}"
-            );
+            assert!((MINUTE..=24 * HOUR).contains(&wait) && wait >= before, "{failures}: {wait}");
             assert!((MINUTE..=24 * HOUR).contains(&back_off(failures, u64::from(failures) * 7_919)));
             before = wait;
         }

@@ -177,10 +177,7 @@ mod tests {
 
     #[test]
     fn labels_are_readable() {
-        assert_eq!(
-            parse_label("  Acme, \"Inc\" Ö ").as_deref(),
-            Ok("Acme, \"Inc\" Ö")
-        );
+        assert_eq!(parse_label("  Acme, \"Inc\" Ö ").as_deref(), Ok("Acme, \"Inc\" Ö"));
         for bad in ["", "  ", "a\u{202e}b", "a\nb", &"x".repeat(101)] {
             assert!(parse_label(bad).is_err(), "{bad:?}");
         }

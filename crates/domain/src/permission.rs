@@ -66,10 +66,7 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(name: &str) -> Result<Self, UnknownRole> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.name() == name)
-            .ok_or(UnknownRole)
+        Self::ALL.into_iter().find(|role| role.name() == name).ok_or(UnknownRole)
     }
 }
 
@@ -219,16 +216,9 @@ pub struct NotPermitted {
 /// Decides whether the actor may do `U` to the object (its id; empty for all of a kind).
 pub fn authorize<U: Use>(actor: &Actor, _use: U, object: &str) -> Result<Authorized<U>, NotPermitted> {
     if may(actor, U::PERMISSION) {
-        Ok(Authorized {
-            actor: actor.clone(),
-            object: object.to_owned(),
-            of: PhantomData,
-        })
+        Ok(Authorized { actor: actor.clone(), object: object.to_owned(), of: PhantomData })
     } else {
-        Err(NotPermitted {
-            permission: U::PERMISSION,
-            actor: actor.name(),
-        })
+        Err(NotPermitted { permission: U::PERMISSION, actor: actor.name() })
     }
 }
 
@@ -246,9 +236,7 @@ pub fn may(actor: &Actor, permission: Permission) -> bool {
 
 /// The names of all permissions that the actor has, as `/user` answers them.
 pub fn permissions_of(actor: &Actor) -> BTreeSet<&'static str> {
-    let held = Permission::ALL
-        .iter()
-        .filter(|permission| may(actor, **permission));
+    let held = Permission::ALL.iter().filter(|permission| may(actor, **permission));
     held.map(|permission| permission.name()).collect()
 }
 
@@ -263,10 +251,7 @@ mod tests {
     use super::*;
 
     fn user(role: Role) -> Actor {
-        Actor::ApiKey {
-            id: crate::id::ApiKeyId::of("k"),
-            roles: BTreeSet::from([role]),
-        }
+        Actor::ApiKey { id: crate::id::ApiKeyId::of("k"), roles: BTreeSet::from([role]) }
     }
 
     #[test]
@@ -281,19 +266,13 @@ mod tests {
         for role in Role::ALL {
             assert!(!may(&user(role), Permission::ServeTls));
         }
-        let edge: Vec<_> = Permission::ALL
-            .iter()
-            .filter(|p| may(&Actor::Edge, **p))
-            .collect();
+        let edge: Vec<_> = Permission::ALL.iter().filter(|p| may(&Actor::Edge, **p)).collect();
         assert_eq!(edge, [&Permission::ServeTls]);
     }
 
     #[test]
     fn an_actor_without_roles_sees_only_himself() {
-        let nobody = Actor::ApiKey {
-            id: crate::id::ApiKeyId::of("k"),
-            roles: BTreeSet::new(),
-        };
+        let nobody = Actor::ApiKey { id: crate::id::ApiKeyId::of("k"), roles: BTreeSet::new() };
         assert_eq!(permissions_of(&nobody), BTreeSet::from(["SEE_ONESELF"]));
     }
 }

@@ -16,10 +16,7 @@ pub struct PinPolicy {
 
 impl PinPolicy {
     /// X-Road's: 10 characters of 3 classes.
-    pub const STRICT: PinPolicy = PinPolicy {
-        min_length: 10,
-        min_classes: 3,
-    };
+    pub const STRICT: PinPolicy = PinPolicy { min_length: 10, min_classes: 3 };
 }
 
 /// Why a PIN is not taken.
@@ -45,21 +42,13 @@ pub fn check(pin: &str, policy: PinPolicy) -> Result<(), PinRefusal> {
     if !pin.bytes().all(|byte| (32..=126).contains(&byte)) {
         return Err(PinRefusal::Characters);
     }
-    let classes: [fn(&u8) -> bool; 4] = [
-        u8::is_ascii_digit,
-        u8::is_ascii_uppercase,
-        u8::is_ascii_lowercase,
-        |byte| !byte.is_ascii_alphanumeric(),
-    ];
-    let held = classes
-        .iter()
-        .filter(|class| pin.bytes().any(|byte| class(&byte)))
-        .count();
+    let classes: [fn(&u8) -> bool; 4] =
+        [u8::is_ascii_digit, u8::is_ascii_uppercase, u8::is_ascii_lowercase, |byte| {
+            !byte.is_ascii_alphanumeric()
+        }];
+    let held = classes.iter().filter(|class| pin.bytes().any(|byte| class(&byte))).count();
     if pin.len() < policy.min_length || held < policy.min_classes {
-        return Err(PinRefusal::Weak {
-            min_length: policy.min_length,
-            min_classes: policy.min_classes,
-        });
+        return Err(PinRefusal::Weak { min_length: policy.min_length, min_classes: policy.min_classes });
     }
     Ok(())
 }
@@ -86,11 +75,7 @@ pub fn plan_attempt(wrong: u32, last_wrong: Option<Moment>, tries: u32, now: Mom
     // A clock that was set back must not lock anyone out for longer than the delay itself.
     let delay = SECOND << (wrong - 1).min(16);
     let free = last.min(now).plus(delay);
-    if now >= free {
-        Attempt::Allowed
-    } else {
-        Attempt::Wait(free)
-    }
+    if now >= free { Attempt::Allowed } else { Attempt::Wait(free) }
 }
 
 #[cfg(test)]
@@ -100,18 +85,9 @@ mod tests {
     #[test]
     fn the_policy_counts_length_and_classes() {
         assert_eq!(check("Secret1234", PinPolicy::STRICT), Ok(()));
-        assert!(matches!(
-            check("short1", PinPolicy::STRICT),
-            Err(PinRefusal::Weak { .. })
-        ));
-        assert!(matches!(
-            check("alllowercase", PinPolicy::STRICT),
-            Err(PinRefusal::Weak { .. })
-        ));
-        assert_eq!(
-            check("Sécret1234", PinPolicy::STRICT),
-            Err(PinRefusal::Characters)
-        );
+        assert!(matches!(check("short1", PinPolicy::STRICT), Err(PinRefusal::Weak { .. })));
+        assert!(matches!(check("alllowercase", PinPolicy::STRICT), Err(PinRefusal::Weak { .. })));
+        assert_eq!(check("Sécret1234", PinPolicy::STRICT), Err(PinRefusal::Characters));
     }
 
     #[test]
@@ -119,23 +95,14 @@ mod tests {
         let at = Moment(1_000_000);
         assert_eq!(plan_attempt(0, None, 10, at), Attempt::Allowed);
         assert_eq!(plan_attempt(1, Some(at), 10, at), Attempt::Wait(at.plus(SECOND)));
-        assert_eq!(
-            plan_attempt(4, Some(at), 10, at),
-            Attempt::Wait(at.plus(8 * SECOND))
-        );
-        assert_eq!(
-            plan_attempt(4, Some(at), 10, at.plus(8 * SECOND)),
-            Attempt::Allowed
-        );
+        assert_eq!(plan_attempt(4, Some(at), 10, at), Attempt::Wait(at.plus(8 * SECOND)));
+        assert_eq!(plan_attempt(4, Some(at), 10, at.plus(8 * SECOND)), Attempt::Allowed);
         assert_eq!(plan_attempt(10, Some(at), 10, at.plus(1 << 40)), Attempt::Locked);
     }
 
     #[test]
     fn a_clock_set_back_delays_no_longer_than_the_delay() {
         let later = Moment(9_000_000);
-        assert_eq!(
-            plan_attempt(1, Some(later), 10, Moment(0)),
-            Attempt::Wait(Moment(SECOND))
-        );
+        assert_eq!(plan_attempt(1, Some(later), 10, Moment(0)), Attempt::Wait(Moment(SECOND)));
     }
 }

@@ -13,16 +13,8 @@ const SHORT: i64 = 10 * DAY;
 /// When a certificate is due: at 2/3 of its lifetime (1/2 for 10 days or less), up to a twentieth of the lifetime
 /// earlier by a hash of the lineage, so that what was issued together does not fall due together.
 pub fn due_at(lineage: &LineageId, not_before: UnixTime, not_after: UnixTime) -> Moment {
-    let lifetime = not_after
-        .since(not_before)
-        .max(0)
-        .saturating_add(1)
-        .saturating_mul(SECOND);
-    let share = if lifetime <= SHORT {
-        lifetime / 2
-    } else {
-        lifetime / 3 * 2
-    };
+    let lifetime = not_after.since(not_before).max(0).saturating_add(1).saturating_mul(SECOND);
+    let share = if lifetime <= SHORT { lifetime / 2 } else { lifetime / 3 * 2 };
     Moment::from(not_before).plus(share - spread(lineage, lifetime / 20))
 }
 
@@ -81,9 +73,7 @@ pub fn plan_renewal(
     now: Moment,
 ) -> Renewal {
     if has_active_order {
-        return Renewal::Nothing {
-            reason: "an order is under way already".to_owned(),
-        };
+        return Renewal::Nothing { reason: "an order is under way already".to_owned() };
     }
     let key = match (wish, lineage.key_rule.at_renewal, current) {
         (Wish::Due | Wish::Renew, AtRenewal::KeepKey, Some(_)) => Key::Same,
@@ -96,9 +86,7 @@ pub fn plan_renewal(
         (Wish::Due, Some(certificate)) => {
             let due = due_at(&lineage.id, certificate.not_before(), certificate.not_after());
             if now < due {
-                return Renewal::Nothing {
-                    reason: format!("it is due at {due}"),
-                };
+                return Renewal::Nothing { reason: format!("it is due at {due}") };
             }
             format!("its certificate ends at {}", certificate.not_after())
         }

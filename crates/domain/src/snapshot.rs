@@ -48,11 +48,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Makes a snapshot of these certificates.
     pub fn new(version: u64, default: Option<Served>, served: impl IntoIterator<Item = Served>) -> Self {
-        let mut snapshot = Self {
-            version,
-            default: default.map(Arc::new),
-            ..Self::default()
-        };
+        let mut snapshot = Self { version, default: default.map(Arc::new), ..Self::default() };
         for one in served {
             snapshot.add(Arc::new(one));
         }
@@ -80,19 +76,13 @@ impl Snapshot {
         let name = server_name.map(canonical).unwrap_or_default();
         let parent = name.split_once('.').map_or("", |(_, parent)| parent);
         let best = |list: Option<&'a Vec<Arc<Served>>>| list.and_then(|list| newest(list, now, &can));
-        best(self.exact.get(&name))
-            .or_else(|| best(self.wildcard.get(parent)))
-            .or(self.default.as_ref())
+        best(self.exact.get(&name)).or_else(|| best(self.wildcard.get(parent))).or(self.default.as_ref())
     }
 
     /// Every certificate in it, each once, without the default.
     pub fn all(&self) -> Vec<&Arc<Served>> {
-        let mut all: Vec<&Arc<Served>> = self
-            .exact
-            .values()
-            .chain(self.wildcard.values())
-            .flatten()
-            .collect();
+        let mut all: Vec<&Arc<Served>> =
+            self.exact.values().chain(self.wildcard.values()).flatten().collect();
         all.sort_by_key(|served| served.fingerprint);
         all.dedup_by_key(|served| served.fingerprint);
         all
@@ -112,10 +102,7 @@ fn newest<'a>(
     let valid = |served: &&Arc<Served>| served.not_before <= now && now <= served.not_after;
     // EC before RSA where the client takes both: it is cheaper for both sides.
     let rank = |served: &&Arc<Served>| (!served.algorithm.is_rsa(), served.not_before, served.not_after);
-    list.iter()
-        .filter(valid)
-        .filter(|served| can(served.algorithm))
-        .max_by_key(rank)
+    list.iter().filter(valid).filter(|served| can(served.algorithm)).max_by_key(rank)
 }
 
 #[cfg(test)]
@@ -129,10 +116,7 @@ mod tests {
             chain: Vec::new(),
             key: KeyId::of_spki(mark.as_bytes()),
             algorithm,
-            names: names
-                .iter()
-                .map(|name| SubjectAltName::Dns((*name).to_owned()))
-                .collect(),
+            names: names.iter().map(|name| SubjectAltName::Dns((*name).to_owned())).collect(),
             not_before: UnixTime(not_before),
             not_after: UnixTime(not_before + 100),
             backend: None,
@@ -140,17 +124,13 @@ mod tests {
     }
 
     fn choose(snapshot: &Snapshot, name: Option<&str>, now: i64) -> Option<Fingerprint> {
-        snapshot
-            .select(name, UnixTime(now), |_| true)
-            .map(|served| served.fingerprint)
+        snapshot.select(name, UnixTime(now), |_| true).map(|served| served.fingerprint)
     }
 
     #[test]
     fn exact_before_wildcard_before_default() {
-        let (default, exact) = (
-            served(&["d.org"], KeyAlgorithm::EcP256, 0),
-            served(&["a.b.org"], KeyAlgorithm::EcP256, 0),
-        );
+        let (default, exact) =
+            (served(&["d.org"], KeyAlgorithm::EcP256, 0), served(&["a.b.org"], KeyAlgorithm::EcP256, 0));
         let wild = served(&["*.b.org"], KeyAlgorithm::EcP256, 0);
         let snapshot = Snapshot::new(1, Some(default.clone()), [exact.clone(), wild.clone()]);
         assert_eq!(choose(&snapshot, Some("a.b.org"), 1), Some(exact.fingerprint));
@@ -160,11 +140,8 @@ mod tests {
         assert_eq!(choose(&snapshot, Some("b.org"), 1), Some(default.fingerprint));
         assert_eq!(choose(&snapshot, None, 1), Some(default.fingerprint));
         // An expired exact match gives way to a wildcard that is valid.
-        let old = Snapshot::new(
-            1,
-            Some(default),
-            [served(&["a.b.org"], KeyAlgorithm::EcP256, -500), wild.clone()],
-        );
+        let old =
+            Snapshot::new(1, Some(default), [served(&["a.b.org"], KeyAlgorithm::EcP256, -500), wild.clone()]);
         assert_eq!(choose(&old, Some("a.b.org"), 1), Some(wild.fingerprint));
     }
 

@@ -69,9 +69,7 @@ pub fn intermediate_template(
     random: &dyn Random,
 ) -> Result<Template, Refusal> {
     if root.role() != Role::Root {
-        return Err(no_authority(
-            "the certificate that should sign the intermediate is no root",
-        ));
+        return Err(no_authority("the certificate that should sign the intermediate is no root"));
     }
     check_valid(root, "root", now)?;
     let (not_before, not_after) = validity(now, INTERMEDIATE_LIFETIME);
@@ -97,13 +95,9 @@ impl AuthorityCertificates {
             return Err(no_authority("the internal CA's certificates are no CAs"));
         }
         let names_root = intermediate.issuer() == root.subject()
-            && intermediate
-                .authority_key_id()
-                .is_none_or(|id| Some(id) == root.subject_key_id());
+            && intermediate.authority_key_id().is_none_or(|id| Some(id) == root.subject_key_id());
         if !names_root {
-            return Err(no_authority(
-                "the intermediate of the internal CA was not issued by its root",
-            ));
+            return Err(no_authority("the intermediate of the internal CA was not issued by its root"));
         }
         check_valid(root, "root", now)?;
         check_valid(intermediate, "intermediate", now)
@@ -124,44 +118,24 @@ pub(crate) fn serial(random: &dyn Random) -> Vec<u8> {
 
 /// The identifier that the certificates of a CA name it by.
 pub(crate) fn key_id_of(authority: &Certificate) -> Vec<u8> {
-    authority
-        .subject_key_id()
-        .map_or_else(|| subject_key_id(authority.public_key()), <[u8]>::to_vec)
+    authority.subject_key_id().map_or_else(|| subject_key_id(authority.public_key()), <[u8]>::to_vec)
 }
 
 fn check_valid(authority: &Certificate, which: &str, now: Moment) -> Result<(), Refusal> {
     let now = now.unix();
     if now > authority.not_after() {
-        let what = format!(
-            "the {which} of the internal CA ended on {}",
-            authority.not_after()
-        );
-        return Err(Refusal::new(
-            "issuer.ended",
-            what,
-            "Withdraw this issuer and make a new internal CA.",
-        ));
+        let what = format!("the {which} of the internal CA ended on {}", authority.not_after());
+        return Err(Refusal::new("issuer.ended", what, "Withdraw this issuer and make a new internal CA."));
     }
     if now < authority.not_before() {
-        let what = format!(
-            "the {which} of the internal CA is valid only from {} on",
-            authority.not_before()
-        );
-        return Err(Refusal::new(
-            "issuer.not_yet_valid",
-            what,
-            "Check the clock of this server.",
-        ));
+        let what = format!("the {which} of the internal CA is valid only from {} on", authority.not_before());
+        return Err(Refusal::new("issuer.not_yet_valid", what, "Check the clock of this server."));
     }
     Ok(())
 }
 
 fn no_authority(what: &str) -> Refusal {
-    Refusal::new(
-        "issuer.authority",
-        what,
-        "Withdraw this issuer and make a new internal CA.",
-    )
+    Refusal::new("issuer.authority", what, "Withdraw this issuer and make a new internal CA.")
 }
 
 /// The label is shortened so that the whole fits into a common name.
@@ -184,13 +158,7 @@ mod tests {
         let template = root_template("Test", testing::public_key(&root_key), NOW, &random).unwrap();
         let root = testing::signed(&template, &root_key);
         let made = |root: &Certificate, now| {
-            intermediate_template(
-                "Test",
-                testing::public_key(&testing::signer()),
-                root,
-                now,
-                &random,
-            )
+            intermediate_template("Test", testing::public_key(&testing::signer()), root, now, &random)
         };
         let early = made(&root, NOW).unwrap();
         assert_eq!(early.not_after.since(early.not_before) + 1, INTERMEDIATE_LIFETIME);
@@ -199,10 +167,7 @@ mod tests {
         assert_eq!(code(NOW.plus(21 * YEAR * 1_000)), Some("issuer.ended"));
         assert_eq!(code(NOW.plus(-YEAR * 1_000)), Some("issuer.not_yet_valid"));
         let intermediate = testing::signed(&early, &root_key);
-        assert_eq!(
-            made(&intermediate, NOW).map_err(|refusal| refusal.code).err(),
-            Some("issuer.authority")
-        );
+        assert_eq!(made(&intermediate, NOW).map_err(|refusal| refusal.code).err(), Some("issuer.authority"));
     }
 
     #[test]
@@ -220,10 +185,7 @@ mod tests {
         let start = NOW.unix();
         assert_eq!(validity(NOW, 60), (start, start.plus(59)));
         assert_eq!(validity(NOW, SHORT), (start, start.plus(SHORT - 1)));
-        assert_eq!(
-            validity(NOW, SHORT + 1),
-            (start.plus(-60), start.plus(SHORT - 60))
-        );
+        assert_eq!(validity(NOW, SHORT + 1), (start.plus(-60), start.plus(SHORT - 60)));
     }
 
     #[test]

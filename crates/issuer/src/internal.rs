@@ -41,12 +41,8 @@ impl Issuer for Internal {
             subject: wanted.subject.clone(),
             public_key: wanted.csr.public_key().clone(),
             // A leaf lives within the life of its issuers: clients check each of them at the same moment.
-            not_before: not_before
-                .max(intermediate.not_before())
-                .max(authority.root.not_before()),
-            not_after: not_after
-                .min(intermediate.not_after())
-                .min(authority.root.not_after()),
+            not_before: not_before.max(intermediate.not_before()).max(authority.root.not_before()),
+            not_after: not_after.min(intermediate.not_after()).min(authority.root.not_after()),
             names: wanted.names.to_vec(),
             purpose,
             authority_key_id: Some(authority::key_id_of(intermediate)),
@@ -95,9 +91,7 @@ mod tests {
         let certificates = Some(&authority.certificates);
         let intent = prepared(Internal.prepare(&order.wanted(), certificates, random));
         assert_eq!(intent.key, authority.key.public_key().id());
-        let certificate = Internal
-            .finish(&intent.to_be_signed, certificates, &authority.key)
-            .unwrap();
+        let certificate = Internal.finish(&intent.to_be_signed, certificates, &authority.key).unwrap();
         assert_eq!(certificate.serial(), intent.serial);
         certificate
     }
@@ -108,17 +102,9 @@ mod tests {
         let order = Order::of(&testing::signer());
         let leaf = issued(&order, &authority, &Counting::new());
         assert!(leaf.is_signed_by(&authority.certificates.intermediate));
-        assert!(
-            authority
-                .certificates
-                .intermediate
-                .is_signed_by(&authority.certificates.root)
-        );
+        assert!(authority.certificates.intermediate.is_signed_by(&authority.certificates.root));
         assert_eq!((leaf.subject(), leaf.names()), (&order.subject, &*order.names));
-        assert_eq!(
-            (leaf.role(), leaf.key_id()),
-            (Role::Server, order.csr.public_key().id())
-        );
+        assert_eq!((leaf.role(), leaf.key_id()), (Role::Server, order.csr.public_key().id()));
         assert_eq!(leaf.not_after().since(leaf.not_before()) + 1, order.lifetime);
         assert_eq!(leaf.not_before(), NOW.unix().plus(-60));
         assert_eq!(leaf.ca_issuer_urls(), ["http://ca.example/intermediate.crt"]);
@@ -129,10 +115,7 @@ mod tests {
         let authority = Authority::new();
         let key = testing::signer();
         let csr = testing::csr(&key, &testing::name("somebody else"), &["a.example"]);
-        let order = Order {
-            csr,
-            ..Order::of(&key)
-        };
+        let order = Order { csr, ..Order::of(&key) };
         let leaf = issued(&order, &authority, &Counting::new());
         assert_eq!(leaf.subject(), &testing::name("a.example"));
     }
@@ -143,31 +126,11 @@ mod tests {
         let key = testing::signer();
         for asked in [&["a.example", "evil.example"][..], &["evil.example"], &[]] {
             let csr = testing::csr(&key, &testing::name("a.example"), asked);
-            assert_eq!(
-                refused(
-                    &Order {
-                        csr,
-                        ..Order::of(&key)
-                    },
-                    &authority
-                ),
-                "csr.names",
-                "{asked:?}"
-            );
+            assert_eq!(refused(&Order { csr, ..Order::of(&key) }, &authority), "csr.names", "{asked:?}");
         }
         let names = SubjectAltName::parse_list("b.example,a.example").unwrap();
         let csr = testing::csr(&key, &testing::name("a.example"), &["a.example", "b.example"]);
-        assert_eq!(
-            refused(
-                &Order {
-                    csr,
-                    names,
-                    ..Order::of(&key)
-                },
-                &authority
-            ),
-            "prepared"
-        );
+        assert_eq!(refused(&Order { csr, names, ..Order::of(&key) }, &authority), "prepared");
     }
 
     #[test]
@@ -179,46 +142,15 @@ mod tests {
             change(&mut order.profile);
             order
         };
-        assert_eq!(
-            refused(
-                &Order {
-                    lifetime: 399 * 86_400,
-                    ..order()
-                },
-                &authority
-            ),
-            "profile.lifetime"
-        );
-        assert_eq!(
-            refused(
-                &Order {
-                    lifetime: 0,
-                    ..order()
-                },
-                &authority
-            ),
-            "profile.lifetime"
-        );
+        assert_eq!(refused(&Order { lifetime: 399 * 86_400, ..order() }, &authority), "profile.lifetime");
+        assert_eq!(refused(&Order { lifetime: 0, ..order() }, &authority), "profile.lifetime");
         let rsa_only = profile(|profile| profile.algorithms = vec![KeyAlgorithm::Rsa2048]);
         assert_eq!(refused(&rsa_only, &authority), "profile.algorithm");
-        assert_eq!(
-            refused(&profile(|profile| profile.usage = KeyUsage::Ca), &authority),
-            "profile.usage"
-        );
+        assert_eq!(refused(&profile(|profile| profile.usage = KeyUsage::Ca), &authority), "profile.usage");
         let usages = |change| issued(&profile(change), &authority, &Counting::new()).extended_key_usages();
-        assert_eq!(
-            usages(|profile| profile.client_auth = true),
-            ["serverAuth", "clientAuth"]
-        );
-        assert_eq!(
-            usages(|profile| profile.usage = KeyUsage::Auth),
-            ["serverAuth", "clientAuth"]
-        );
-        let sign = issued(
-            &profile(|profile| profile.usage = KeyUsage::Sign),
-            &authority,
-            &Counting::new(),
-        );
+        assert_eq!(usages(|profile| profile.client_auth = true), ["serverAuth", "clientAuth"]);
+        assert_eq!(usages(|profile| profile.usage = KeyUsage::Auth), ["serverAuth", "clientAuth"]);
+        let sign = issued(&profile(|profile| profile.usage = KeyUsage::Sign), &authority, &Counting::new());
         assert_eq!(sign.role(), Role::Sign);
     }
 
@@ -226,18 +158,12 @@ mod tests {
     fn a_leaf_never_outlives_the_ca() {
         let authority = Authority::new();
         let end = Moment::from(authority.certificates.intermediate.not_after());
-        let order = |now| Order {
-            now,
-            ..Order::of(&testing::signer())
-        };
+        let order = |now| Order { now, ..Order::of(&testing::signer()) };
         let last = issued(&order(end.plus(-DAY)), &authority, &Counting::new());
         assert_eq!(last.not_after(), end.unix());
         assert_eq!(refused(&order(end), &authority), "prepared");
         assert_eq!(refused(&order(end.plus(1_000)), &authority), "issuer.ended");
-        assert_eq!(
-            refused(&order(NOW.plus(-HOUR)), &authority),
-            "issuer.not_yet_valid"
-        );
+        assert_eq!(refused(&order(NOW.plus(-HOUR)), &authority), "issuer.not_yet_valid");
         let first = issued(&order(NOW), &authority, &Counting::new());
         assert!(first.not_before() >= authority.certificates.intermediate.not_before());
     }
@@ -250,22 +176,13 @@ mod tests {
         let intent = prepared(Internal.prepare(&order.wanted(), certificates, &Counting::new()));
         let finished = |intent: &[u8], certificates, key| Internal.finish(intent, certificates, key).err();
         let stranger = testing::signer();
-        assert_eq!(
-            finished(&intent.to_be_signed, certificates, &stranger),
-            Some(IssuerError::Unsound)
-        );
+        assert_eq!(finished(&intent.to_be_signed, certificates, &stranger), Some(IssuerError::Unsound));
         let other = Authority::new();
         let elsewhere = finished(&intent.to_be_signed, Some(&other.certificates), &other.key);
         assert_eq!(elsewhere, Some(IssuerError::Unsound));
-        assert_eq!(
-            finished(&intent.to_be_signed, None, &authority.key),
-            Some(IssuerError::NoAuthority)
-        );
+        assert_eq!(finished(&intent.to_be_signed, None, &authority.key), Some(IssuerError::NoAuthority));
         let damaged = &intent.to_be_signed[..100];
-        assert!(matches!(
-            finished(damaged, certificates, &authority.key),
-            Some(IssuerError::NotSigned(_))
-        ));
+        assert!(matches!(finished(damaged, certificates, &authority.key), Some(IssuerError::NotSigned(_))));
     }
 
     #[test]
@@ -279,20 +196,11 @@ mod tests {
     fn a_pair_that_does_not_belong_together_issues_nothing() {
         let mut authority = Authority::new();
         authority.certificates.root = testing::unrelated_root();
-        assert_eq!(
-            refused(&Order::of(&testing::signer()), &authority),
-            "issuer.authority"
-        );
+        assert_eq!(refused(&Order::of(&testing::signer()), &authority), "issuer.authority");
         let mut swapped = Authority::new().certificates;
         std::mem::swap(&mut swapped.root, &mut swapped.intermediate);
-        let swapped = Authority {
-            certificates: swapped,
-            ..Authority::new()
-        };
-        assert_eq!(
-            refused(&Order::of(&testing::signer()), &swapped),
-            "issuer.authority"
-        );
+        let swapped = Authority { certificates: swapped, ..Authority::new() };
+        assert_eq!(refused(&Order::of(&testing::signer()), &swapped), "issuer.authority");
     }
 
     #[test]
@@ -300,12 +208,7 @@ mod tests {
         let key = testing::signer();
         let nobody = DistinguishedName::from_attributes(Vec::new()).unwrap();
         let csr = testing::csr(&key, &nobody, &[]);
-        let order = Order {
-            csr,
-            subject: nobody,
-            names: Vec::new(),
-            ..Order::of(&key)
-        };
+        let order = Order { csr, subject: nobody, names: Vec::new(), ..Order::of(&key) };
         assert_eq!(refused(&order, &Authority::new()), "cert.no_name");
     }
 }

@@ -26,16 +26,8 @@ fn check_key(profile: &Profile, key: &PublicKey) -> Result<(), Refusal> {
     match key.algorithm() {
         Some(algorithm) => profile.takes(algorithm),
         None => {
-            let what = format!(
-                "the profile {} does not take keys of the kind {}",
-                profile.id,
-                key.label()
-            );
-            Err(Refusal::new(
-                "profile.algorithm",
-                what,
-                "Choose another key algorithm.",
-            ))
+            let what = format!("the profile {} does not take keys of the kind {}", profile.id, key.label());
+            Err(Refusal::new("profile.algorithm", what, "Choose another key algorithm."))
         }
     }
 }
@@ -48,11 +40,7 @@ fn purpose(profile: &Profile) -> Result<Purpose, Refusal> {
         KeyUsage::Auth => Ok(Purpose::Auth),
         KeyUsage::Ca | KeyUsage::Account | KeyUsage::Node => {
             let what = format!("no certificate is issued for keys of the usage {}", profile.usage);
-            Err(Refusal::new(
-                "profile.usage",
-                what,
-                "Choose a profile for TLS, SIGN or AUTH.",
-            ))
+            Err(Refusal::new("profile.usage", what, "Choose a profile for TLS, SIGN or AUTH."))
         }
     }
 }
@@ -81,10 +69,7 @@ pub(crate) fn prepare(
 
 fn certificate_scheme(key: &PublicKey) -> Result<SignatureScheme, Refusal> {
     let algorithm = key.algorithm().ok_or_else(|| {
-        let what = format!(
-            "no certificate can be signed with a key of the kind {}",
-            key.label()
-        );
+        let what = format!("no certificate can be signed with a key of the kind {}", key.label());
         Refusal::new("issuer.authority", what, "Make a new internal CA.")
     })?;
     Ok(algorithm.certificate_scheme())
@@ -93,10 +78,7 @@ fn certificate_scheme(key: &PublicKey) -> Result<SignatureScheme, Refusal> {
 /// Looks at the encoded certificate, not at what it was made from.
 fn lint(certificate: &Certificate, wanted: &Wanted<'_>, template: &Template) -> Result<(), Refusal> {
     let found = certificate.findings(wanted.now.unix());
-    if let Some(finding) = found
-        .into_iter()
-        .find(|finding| finding.severity == Severity::Error)
-    {
+    if let Some(finding) = found.into_iter().find(|finding| finding.severity == Severity::Error) {
         return Err(Refusal::new(finding.code, finding.what, finding.repair).at(finding.place));
     }
     let lifetime = certificate.not_after().since(certificate.not_before()) + 1;
@@ -111,9 +93,5 @@ fn lint(certificate: &Certificate, wanted: &Wanted<'_>, template: &Template) -> 
         return Ok(());
     }
     let what = "the certificate would not say what was ordered";
-    Err(Refusal::new(
-        "issuer.lint",
-        what,
-        "Report this: nothing was signed.",
-    ))
+    Err(Refusal::new("issuer.lint", what, "Report this: nothing was signed."))
 }

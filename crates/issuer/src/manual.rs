@@ -56,13 +56,8 @@ mod tests {
         let key = testing::signer();
         let order = Order::of(&key);
         let answer = Manual.prepare(&order.wanted(), None, &Counting::new()).unwrap();
-        let Answer::WaitForPerson(what) = answer else {
-            panic!("it must wait")
-        };
+        let Answer::WaitForPerson(what) = answer else { panic!("it must wait") };
         assert!(what.contains(&order.csr.fingerprint().to_string()[..16]));
-        assert_eq!(
-            Manual.finish(&[], None, &key).err(),
-            Some(IssuerError::SignsNothing)
-        );
+        assert_eq!(Manual.finish(&[], None, &key).err(), Some(IssuerError::SignsNothing));
     }
 }

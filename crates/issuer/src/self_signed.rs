@@ -55,11 +55,7 @@ impl Issuer for SelfSigned {
     ) -> Result<Certificate, IssuerError> {
         let certificate =
             Certificate::parse(&issue::sign(intent, signer)?).map_err(|_| IssuerError::Unsound)?;
-        if certificate.is_self_signed() {
-            Ok(certificate)
-        } else {
-            Err(IssuerError::Unsound)
-        }
+        if certificate.is_self_signed() { Ok(certificate) } else { Err(IssuerError::Unsound) }
     }
 }
 
@@ -76,10 +72,7 @@ mod tests {
         assert_eq!(intent.key, key.public_key().id());
         let certificate = SelfSigned.finish(&intent.to_be_signed, None, &key).unwrap();
         assert!(certificate.is_self_signed() && !certificate.is_ca());
-        assert_eq!(
-            (certificate.subject(), certificate.issuer()),
-            (&order.subject, &order.subject)
-        );
+        assert_eq!((certificate.subject(), certificate.issuer()), (&order.subject, &order.subject));
         assert_eq!(certificate.names(), order.names);
         assert_eq!(certificate.serial(), intent.serial);
         assert_eq!(certificate.extended_key_usages(), ["serverAuth"]);

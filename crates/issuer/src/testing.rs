@@ -33,10 +33,7 @@ impl Counting {
 impl Random for Counting {
     fn fill(&self, bytes: &mut [u8]) {
         for part in bytes.chunks_mut(8) {
-            let mut z = self
-                .0
-                .fetch_add(1, Ordering::Relaxed)
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             part.copy_from_slice(&(z ^ (z >> 31)).to_be_bytes()[..part.len()]);
@@ -50,10 +47,7 @@ pub(crate) struct TestSigner(EcdsaKeyPair, PublicKey);
 /// A fresh key.
 pub(crate) fn signer() -> TestSigner {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
-    let spki = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key())
-        .unwrap()
-        .as_ref()
-        .to_vec();
+    let spki = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap().as_ref().to_vec();
     TestSigner(pair, PublicKey::from_spki_der(&spki).unwrap())
 }
 
@@ -68,12 +62,7 @@ impl Signer for TestSigner {
 
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SignError> {
         assert_eq!(scheme, SignatureScheme::EcdsaP256Sha256);
-        Ok(self
-            .0
-            .sign(&SystemRandom::new(), message)
-            .unwrap()
-            .as_ref()
-            .to_vec())
+        Ok(self.0.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec())
     }
 
     fn sign_digest(&self, scheme: SignatureScheme, _digest: &[u8]) -> Result<Vec<u8>, SignError> {
@@ -91,15 +80,8 @@ pub(crate) fn name(common_name: &str) -> DistinguishedName {
 }
 
 pub(crate) fn csr(key: &TestSigner, subject: &DistinguishedName, names: &[&str]) -> Csr {
-    let names = names
-        .iter()
-        .map(|name| SubjectAltName::parse(name).unwrap())
-        .collect();
-    let request = CsrRequest {
-        subject: subject.clone(),
-        names,
-        usage: KeyUsageProfile::Tls,
-    };
+    let names = names.iter().map(|name| SubjectAltName::parse(name).unwrap()).collect();
+    let request = CsrRequest { subject: subject.clone(), names, usage: KeyUsageProfile::Tls };
     Csr::parse(&pki::csr::build(&request, key).unwrap()).unwrap()
 }
 
@@ -133,14 +115,7 @@ impl Order {
         let profile = Profile::built_in().remove(0);
         let csr = csr(key, &subject, &["a.example"]);
         let names = vec![SubjectAltName::Dns("a.example".into())];
-        Self {
-            csr,
-            subject,
-            names,
-            lifetime: profile.lifetime,
-            profile,
-            now: NOW,
-        }
+        Self { csr, subject, names, lifetime: profile.lifetime, profile, now: NOW }
     }
 
     pub(crate) fn wanted(&self) -> Wanted<'_> {
@@ -169,21 +144,11 @@ impl Authority {
         let template = intermediate_template("Test", public_key(&key), &root, NOW, &random).unwrap();
         let intermediate = signed(&template, &root_key);
         let ca_issuers_url = Some("http://ca.example/intermediate.crt".to_owned());
-        Self {
-            certificates: AuthorityCertificates {
-                root,
-                intermediate,
-                ca_issuers_url,
-            },
-            key,
-        }
+        Self { certificates: AuthorityCertificates { root, intermediate, ca_issuers_url }, key }
     }
 }
 
 pub(crate) fn unrelated_root() -> Certificate {
     let key = signer();
-    signed(
-        &root_template("Other", public_key(&key), NOW, &Counting::new()).unwrap(),
-        &key,
-    )
+    signed(&root_template("Other", public_key(&key), NOW, &Counting::new()).unwrap(), &key)
 }

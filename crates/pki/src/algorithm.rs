@@ -69,14 +69,8 @@ const ROWS: [Row; 6] = [
 
 impl KeyAlgorithm {
     /// Every algorithm, in the order in which they are offered: the suggested one first.
-    pub const ALL: [KeyAlgorithm; 6] = [
-        Self::EcP256,
-        Self::EcP384,
-        Self::Ed25519,
-        Self::Rsa2048,
-        Self::Rsa3072,
-        Self::Rsa4096,
-    ];
+    pub const ALL: [KeyAlgorithm; 6] =
+        [Self::EcP256, Self::EcP384, Self::Ed25519, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096];
 
     /// The stable name in the API, the store and on the command line.
     pub fn name(self) -> &'static str {

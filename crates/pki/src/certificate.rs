@@ -157,11 +157,7 @@ impl Certificate {
     /// What it is for.
     pub fn role(&self) -> Role {
         if self.is_ca() {
-            return if self.is_self_issued() {
-                Role::Root
-            } else {
-                Role::Intermediate
-            };
+            return if self.is_self_issued() { Role::Root } else { Role::Intermediate };
         }
         let usages = &self.0.extensions.extended_usages;
         let has = |wanted: &str| usages.iter().any(|usage| usage == wanted);
@@ -231,10 +227,7 @@ impl Certificate {
 
     /// Whether it names itself as issuer and its own key made the signature. Computed once.
     pub fn is_self_signed(&self) -> bool {
-        *self
-            .0
-            .self_signed
-            .get_or_init(|| self.is_self_issued() && self.verifies_with(&self.0.public_key))
+        *self.0.self_signed.get_or_init(|| self.is_self_issued() && self.verifies_with(&self.0.public_key))
     }
 
     /// Whether `issuer` issued it: the name, the key identifier where both have one, and the signature.
@@ -252,11 +245,7 @@ impl Certificate {
     /// What people call it: common name, else the first alternative name, else the subject, else the serial.
     /// Safe to show.
     pub fn display_name(&self) -> String {
-        if let Some(name) = self
-            .subject()
-            .common_name()
-            .filter(|name| !name.trim().is_empty())
-        {
+        if let Some(name) = self.subject().common_name().filter(|name| !name.trim().is_empty()) {
             return inert(name).into_owned();
         }
         match self.names().first() {
@@ -293,14 +282,8 @@ impl Certificate {
     }
 
     fn verifies_with(&self, key: &PublicKey) -> bool {
-        let Places {
-            signed, signature, ..
-        } = &self.0.places;
-        key.verify(
-            self.algorithm_der(),
-            &self.0.der[signed.clone()],
-            &self.0.der[signature.clone()],
-        )
+        let Places { signed, signature, .. } = &self.0.places;
+        key.verify(self.algorithm_der(), &self.0.der[signed.clone()], &self.0.der[signature.clone()])
     }
 
     fn algorithm_der(&self) -> &[u8] {

@@ -48,9 +48,7 @@ impl Pool {
     /// Takes the certificates that may issue (CAs); others are left out, and so is the same one twice.
     pub fn new(certificates: impl IntoIterator<Item = Certificate>) -> Self {
         let mut pool = Self::default();
-        certificates
-            .into_iter()
-            .for_each(|certificate| pool.add(certificate));
+        certificates.into_iter().for_each(|certificate| pool.add(certificate));
         pool
     }
 
@@ -59,10 +57,7 @@ impl Pool {
         if !certificate.may_issue() {
             return;
         }
-        let same_name = self
-            .by_subject
-            .entry(certificate.subject().der().to_vec())
-            .or_default();
+        let same_name = self.by_subject.entry(certificate.subject().der().to_vec()).or_default();
         if !same_name.contains(&certificate) {
             same_name.push(certificate);
         }
@@ -70,13 +65,8 @@ impl Pool {
 
     /// Those whose name and key identifier fit `certificate`'s issuer; signatures are not checked.
     fn candidates<'a>(&'a self, certificate: &'a Certificate) -> impl Iterator<Item = &'a Certificate> {
-        let same_name = self
-            .by_subject
-            .get(certificate.issuer().der())
-            .map_or(&[][..], Vec::as_slice);
-        same_name
-            .iter()
-            .filter(|candidate| certificate.names_as_issuer(candidate))
+        let same_name = self.by_subject.get(certificate.issuer().der()).map_or(&[][..], Vec::as_slice);
+        same_name.iter().filter(|candidate| certificate.names_as_issuer(candidate))
     }
 }
 
@@ -92,11 +82,7 @@ pub fn build(leaf: &Certificate, known: &Pool, now: UnixTime) -> Chain {
     if root.is_some() && served.len() > 1 {
         served.pop();
     }
-    let mut chain = Chain {
-        served,
-        root,
-        findings: Vec::new(),
-    };
+    let mut chain = Chain { served, root, findings: Vec::new() };
     chain.findings = finding::findings(&chain, found.outcome, now);
     chain
 }

@@ -47,11 +47,7 @@ pub enum KeyUsageProfile {
 pub fn build(request: &CsrRequest, signer: &dyn Signer) -> Result<Vec<u8>, SignError> {
     let extensions = requested_extensions(request, signer.algorithm().is_rsa()).ok_or(SignError::Failed)?;
     // Some CAs refuse an extensionRequest that asks for nothing.
-    let attributes = if extensions.is_empty() {
-        Vec::new()
-    } else {
-        extension_request(&extensions)
-    };
+    let attributes = if extensions.is_empty() { Vec::new() } else { extension_request(&extensions) };
     let content = tlv::sequence(&[
         &[tag::INTEGER, 1, 0],
         request.subject.der(),
@@ -60,11 +56,7 @@ pub fn build(request: &CsrRequest, signer: &dyn Signer) -> Result<Vec<u8>, SignE
     ]);
     let scheme = signer.algorithm().certificate_scheme();
     let signature = signer.sign(scheme, &content)?;
-    Ok(tlv::sequence(&[
-        &content,
-        &algorithm_identifier(scheme),
-        &tlv::bit_string(&signature),
-    ]))
+    Ok(tlv::sequence(&[&content, &algorithm_identifier(scheme), &tlv::bit_string(&signature)]))
 }
 
 /// The extensions one after the other; empty when nothing is asked.
@@ -74,10 +66,7 @@ fn requested_extensions(request: &CsrRequest, rsa: bool) -> Option<Vec<u8>> {
     match request.usage {
         KeyUsageProfile::Tls => {
             let rsa_only = if rsa { usage::KEY_ENCIPHERMENT } else { 0 };
-            out.extend(extension::key_usage(
-                usage::DIGITAL_SIGNATURE | rsa_only,
-                Critical,
-            ));
+            out.extend(extension::key_usage(usage::DIGITAL_SIGNATURE | rsa_only, Critical));
             out.extend(extension::extended_key_usage(&[extension::SERVER_AUTH]));
         }
         KeyUsageProfile::Sign => out.extend(extension::key_usage(usage::NON_REPUDIATION, NonCritical)),
@@ -88,11 +77,7 @@ fn requested_extensions(request: &CsrRequest, rsa: bool) -> Option<Vec<u8>> {
         KeyUsageProfile::None => {}
     }
     if !request.names.is_empty() {
-        let criticality = if request.subject.is_empty() {
-            Critical
-        } else {
-            NonCritical
-        };
+        let criticality = if request.subject.is_empty() { Critical } else { NonCritical };
         out.extend(extension::subject_alt_name(&request.names, criticality)?);
     }
     Some(out)
@@ -130,11 +115,7 @@ impl Csr {
     pub fn parse(der: &[u8]) -> Result<Self, Refusal> {
         if der.len() > MAX_CSR {
             let what = format!("the CSR has {} octets, {MAX_CSR} are allowed", der.len());
-            return Err(Refusal::new(
-                "input.too_large",
-                what,
-                "Make it again with fewer names.",
-            ));
+            return Err(Refusal::new("input.too_large", what, "Make it again with fewer names."));
         }
         format::der::check(der)?;
         let mut outer = Reader::new(tlv::only(der, tag::SEQUENCE)?.value);
@@ -161,13 +142,7 @@ impl Csr {
             return Err(refusal);
         }
         let findings = findings(&subject, &public_key, &wishes.names);
-        Ok(Self {
-            der: der.to_vec(),
-            subject,
-            public_key,
-            wishes,
-            findings,
-        })
+        Ok(Self { der: der.to_vec(), subject, public_key, wishes, findings })
     }
 
     /// The DER, as read.
@@ -248,9 +223,7 @@ impl Wishes {
         } else if extension.is(extension::KEY_USAGE)
             && extension::read_key_usage(value)? & usage::KEY_CERT_SIGN != 0
         {
-            return Err(bad_extension(
-                "the CSR asks for the right to sign certificates (keyCertSign)",
-            ));
+            return Err(bad_extension("the CSR asks for the right to sign certificates (keyCertSign)"));
         }
         Ok(())
     }
@@ -258,11 +231,7 @@ impl Wishes {
 
 fn bad_signature() -> Refusal {
     let what = "the CSR is not signed by the key that it is for, or was changed afterwards";
-    Refusal::new(
-        "csr.signature",
-        what,
-        "Make the CSR again with the right key, and send it unchanged.",
-    )
+    Refusal::new("csr.signature", what, "Make the CSR again with the right key, and send it unchanged.")
 }
 
 fn bad_extension(what: &str) -> Refusal {
@@ -273,31 +242,17 @@ fn findings(subject: &DistinguishedName, key: &PublicKey, names: &[SubjectAltNam
     let mut findings = key.findings();
     let mut warn = |code, what: String, repair: &str| {
         let (place, repair) = (subject.to_string(), repair.to_owned());
-        findings.push(Finding {
-            code,
-            severity: Severity::Warning,
-            what,
-            place,
-            repair,
-        });
+        findings.push(Finding { code, severity: Severity::Warning, what, place, repair });
     };
     if subject.has_control_characters() {
         let what = "the subject contains a control character".to_owned();
-        warn(
-            "name.control_char",
-            what,
-            "Make the CSR again with the subject typed anew.",
-        );
+        warn("name.control_char", what, "Make the CSR again with the subject typed anew.");
     }
     if let Some(host) = subject.common_name().and_then(san::host_name)
         && names.first() != Some(&host)
     {
         let what = format!("the common name {host} is a host name, but not the first alternative name");
-        warn(
-            "csr.cn_not_in_san",
-            what,
-            "Make the CSR again with it as the first alternative name.",
-        );
+        warn("csr.cn_not_in_san", what, "Make the CSR again with it as the first alternative name.");
     }
     findings.extend(names.iter().flat_map(SubjectAltName::syntax_findings));
     findings
@@ -340,12 +295,8 @@ mod tests {
         let signer = testing::signer(KeyAlgorithm::EcP256);
         let attributes = attributes.map_or(Vec::new(), |content| tlv::tlv(tag::constructed(0), &[content]));
         let subject = subject("Jane Doe");
-        let content = tlv::sequence(&[
-            &[2, 1, 0],
-            subject.der(),
-            signer.public_key().spki_der(),
-            &attributes,
-        ]);
+        let content =
+            tlv::sequence(&[&[2, 1, 0], subject.der(), signer.public_key().spki_der(), &attributes]);
         let scheme = signer.algorithm().certificate_scheme();
         let signature = tlv::bit_string(&signer.sign(scheme, &content).unwrap());
         tlv::sequence(&[&content, &algorithm_identifier(scheme), &signature])
@@ -375,36 +326,21 @@ mod tests {
         use der::Decode;
         use x509_cert::ext::pkix::KeyUsage;
         let asked = |usage, algorithm| {
-            let request = CsrRequest {
-                names: Vec::new(),
-                ..request(usage)
-            };
+            let request = CsrRequest { names: Vec::new(), ..request(usage) };
             let der = build(&request, &testing::signer(algorithm)).unwrap();
             let csr = x509_cert::request::CertReq::from_der(&der).unwrap();
             let attribute = csr.info.attributes.iter().next().cloned()?;
             let extensions: Vec<x509_cert::ext::Extension> =
                 attribute.values.get(0).unwrap().decode_as().unwrap();
-            let usage = extensions
-                .iter()
-                .find(|extension| extension.extn_id == extension::KEY_USAGE)?;
-            Some((
-                KeyUsage::from_der(usage.extn_value.as_bytes()).unwrap(),
-                usage.critical,
-                extensions.len(),
-            ))
+            let usage = extensions.iter().find(|extension| extension.extn_id == extension::KEY_USAGE)?;
+            Some((KeyUsage::from_der(usage.extn_value.as_bytes()).unwrap(), usage.critical, extensions.len()))
         };
         use x509_cert::ext::pkix::KeyUsages as U;
         let (ec, rsa) = (KeyAlgorithm::EcP256, KeyAlgorithm::Rsa2048);
-        assert_eq!(
-            asked(KeyUsageProfile::Tls, ec),
-            Some((KeyUsage(U::DigitalSignature.into()), true, 2))
-        );
+        assert_eq!(asked(KeyUsageProfile::Tls, ec), Some((KeyUsage(U::DigitalSignature.into()), true, 2)));
         let both = KeyUsage(U::DigitalSignature | U::KeyEncipherment);
         assert_eq!(asked(KeyUsageProfile::Tls, rsa), Some((both, true, 2)));
-        assert_eq!(
-            asked(KeyUsageProfile::Sign, ec),
-            Some((KeyUsage(U::NonRepudiation.into()), false, 1))
-        );
+        assert_eq!(asked(KeyUsageProfile::Sign, ec), Some((KeyUsage(U::NonRepudiation.into()), false, 1)));
         let three = KeyUsage(U::DigitalSignature | U::KeyEncipherment | U::DataEncipherment);
         assert_eq!(asked(KeyUsageProfile::Auth, ec), Some((three, false, 1)));
         // Nothing to ask: no attribute at all.
@@ -425,11 +361,8 @@ mod tests {
     #[test]
     fn refuses_rights_that_no_profile_gives() {
         use Criticality::Critical;
-        let ca = extension::extension(
-            extension::BASIC_CONSTRAINTS,
-            Critical,
-            &tlv::sequence(&[&[1, 1, 0xff]]),
-        );
+        let ca =
+            extension::extension(extension::BASIC_CONSTRAINTS, Critical, &tlv::sequence(&[&[1, 1, 0xff]]));
         let not_ca = extension::extension(extension::BASIC_CONSTRAINTS, Critical, &tlv::sequence(&[]));
         assert_eq!(refusal(&asking(&[ca])), "csr.extension");
         assert_eq!(
@@ -440,21 +373,14 @@ mod tests {
         assert_eq!(refusal(&asking(&[not_ca.clone(), not_ca])), "csr.extension");
         let san = |names: &[SubjectAltName]| extension::subject_alt_name(names, Critical).unwrap();
         let dns = |name: String| SubjectAltName::Dns(name);
-        assert_eq!(
-            refusal(&asking(&[san(&[dns("xn--example-.com".into())])])),
-            "san.idna"
-        );
+        assert_eq!(refusal(&asking(&[san(&[dns("xn--example-.com".into())])])), "san.idna");
         let many: Vec<SubjectAltName> = (0..101).map(|index| dns(format!("h{index}.example"))).collect();
         assert_eq!(refusal(&asking(&[san(&many)])), "limit.san_count");
     }
 
     #[test]
     fn refuses_a_changed_or_damaged_request() {
-        let der = build(
-            &request(KeyUsageProfile::Tls),
-            &testing::signer(KeyAlgorithm::EcP256),
-        )
-        .unwrap();
+        let der = build(&request(KeyUsageProfile::Tls), &testing::signer(KeyAlgorithm::EcP256)).unwrap();
         let place = der.windows(4).position(|window| window == b"Acme").unwrap();
         let mut changed = der.clone();
         changed[place] = b'B';
@@ -468,11 +394,8 @@ mod tests {
     fn says_when_the_common_name_is_not_the_first_name() {
         let signer = testing::signer(KeyAlgorithm::EcP256);
         let with = |cn, list| {
-            let request = CsrRequest {
-                subject: subject(cn),
-                names: names(list),
-                usage: KeyUsageProfile::None,
-            };
+            let request =
+                CsrRequest { subject: subject(cn), names: names(list), usage: KeyUsageProfile::None };
             codes(&Csr::parse(&build(&request, &signer).unwrap()).unwrap())
         };
         assert_eq!(with("a.example", "b.example,a.example"), ["csr.cn_not_in_san"]);

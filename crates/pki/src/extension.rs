@@ -41,11 +41,7 @@ pub(crate) fn extension(oid: ObjectIdentifier, criticality: Criticality, value: 
         Criticality::Critical => &[tag::BOOLEAN, 1, 0xff],
         Criticality::NonCritical => &[],
     };
-    tlv::sequence(&[
-        &tlv::oid(oid.as_bytes()),
-        critical,
-        &tlv::tlv(tag::OCTET_STRING, &[value]),
-    ])
+    tlv::sequence(&[&tlv::oid(oid.as_bytes()), critical, &tlv::tlv(tag::OCTET_STRING, &[value])])
 }
 
 pub(crate) fn key_usage(bits: u16, criticality: Criticality) -> Vec<u8> {
@@ -53,15 +49,8 @@ pub(crate) fn key_usage(bits: u16, criticality: Criticality) -> Vec<u8> {
 }
 
 pub(crate) fn extended_key_usage(purposes: &[ObjectIdentifier]) -> Vec<u8> {
-    let content: Vec<u8> = purposes
-        .iter()
-        .flat_map(|purpose| tlv::oid(purpose.as_bytes()))
-        .collect();
-    extension(
-        EXTENDED_KEY_USAGE,
-        Criticality::NonCritical,
-        &tlv::sequence(&[&content]),
-    )
+    let content: Vec<u8> = purposes.iter().flat_map(|purpose| tlv::oid(purpose.as_bytes())).collect();
+    extension(EXTENDED_KEY_USAGE, Criticality::NonCritical, &tlv::sequence(&[&content]))
 }
 
 /// `None` when a name is not ASCII, which a parsed name never is.
@@ -118,7 +107,5 @@ pub(crate) fn read_extended_key_usage(value: &[u8]) -> Result<Vec<String>, Refus
 /// Whether the value of basicConstraints says CA:TRUE.
 pub(crate) fn read_is_ca(value: &[u8]) -> Result<bool, Refusal> {
     let mut reader = Reader::new(tlv::only(value, tag::SEQUENCE)?.value);
-    Ok(reader
-        .optional(tag::BOOLEAN)?
-        .is_some_and(|flag| flag.value != [0]))
+    Ok(reader.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.value != [0]))
 }

@@ -56,12 +56,7 @@ pub struct Refusal {
 impl Refusal {
     /// Makes a refusal; `place` is empty when there is only one place.
     pub fn new(code: &'static str, what: impl Into<String>, repair: impl Into<String>) -> Self {
-        Self {
-            code,
-            what: what.into(),
-            place: String::new(),
-            repair: repair.into(),
-        }
+        Self { code, what: what.into(), place: String::new(), repair: repair.into() }
     }
 
     /// Says where it was.

@@ -49,10 +49,8 @@ pub fn inspect(bytes: &[u8], passphrase: Option<&str>, now: UnixTime) -> Inspect
 fn inspect_contents(contents: Contents, now: UnixTime) -> Inspection {
     let keys = distinct_keys(&contents.items);
     let certificates: Vec<Certificate> = contents.items.iter().filter_map(certificate).cloned().collect();
-    let mut refusals: Vec<Finding> = key_refusal(&keys, &certificates)
-        .into_iter()
-        .map(Finding::from)
-        .collect();
+    let mut refusals: Vec<Finding> =
+        key_refusal(&keys, &certificates).into_iter().map(Finding::from).collect();
     let mut findings = contents.findings;
     for item in &contents.items {
         match item {
@@ -63,21 +61,12 @@ fn inspect_contents(contents: Contents, now: UnixTime) -> Inspection {
     }
     for finding in chain_findings(certificates, keys.first(), now) {
         // An exhausted search is what import refuses a file for.
-        if finding.code == "chain.budget" {
-            refusals.push(finding)
-        } else {
-            findings.push(finding)
-        }
+        if finding.code == "chain.budget" { refusals.push(finding) } else { findings.push(finding) }
     }
     let accepted = refusals.is_empty();
     refusals.append(&mut findings);
     let items = contents.items.into_iter().map(shown).collect();
-    Inspection {
-        accepted,
-        format: contents.format.to_owned(),
-        items,
-        findings: refusals,
-    }
+    Inspection { accepted, format: contents.format.to_owned(), items, findings: refusals }
 }
 
 fn certificate(item: &Item) -> Option<&Certificate> {
@@ -91,10 +80,7 @@ fn shown(item: Item) -> InspectedItem {
     match item {
         Item::Certificate(certificate) => InspectedItem::Certificate(certificate),
         Item::Csr(csr) => InspectedItem::Csr(csr),
-        Item::PrivateKey(key) => InspectedItem::PrivateKey {
-            label: key.public_key().label(),
-            id: key.id(),
-        },
+        Item::PrivateKey(key) => InspectedItem::PrivateKey { label: key.public_key().label(), id: key.id() },
     }
 }
 

@@ -112,11 +112,7 @@ pub fn to_be_signed(template: &Template, scheme: SignatureScheme) -> Result<Vec<
 
 /// Puts a certificate together from its signed part and the signature.
 pub fn assemble(tbs_der: &[u8], scheme: SignatureScheme, signature: &[u8]) -> Vec<u8> {
-    tlv::sequence(&[
-        tbs_der,
-        &algorithm_identifier(scheme),
-        &tlv::bit_string(signature),
-    ])
+    tlv::sequence(&[tbs_der, &algorithm_identifier(scheme), &tlv::bit_string(signature)])
 }
 
 /// Signs what [`to_be_signed`] wrote, with the scheme that is named in it; DER of the certificate.
@@ -158,11 +154,7 @@ fn serial(octets: &[u8]) -> Result<Vec<u8>, Refusal> {
 
 fn validity(not_before: UnixTime, not_after: UnixTime) -> Result<Vec<u8>, Refusal> {
     let wrong = |what| {
-        Refusal::new(
-            "cert.validity",
-            what,
-            "Choose an end after the beginning, before the year 10000.",
-        )
+        Refusal::new("cert.validity", what, "Choose an end after the beginning, before the year 10000.")
     };
     if not_after < not_before {
         return Err(wrong("the certificate would end before it begins"));
@@ -187,11 +179,7 @@ fn check_names(template: &Template) -> Result<(), Refusal> {
     let nobody = template.subject.is_empty() && (template.names.is_empty() || template.purpose.is_ca());
     if nobody || template.issuer.is_empty() {
         let what = "the certificate would have no name of a subject or issuer";
-        return Err(Refusal::new(
-            "cert.no_name",
-            what,
-            "Give a common name or an alternative name.",
-        ));
+        return Err(Refusal::new("cert.no_name", what, "Give a common name or an alternative name."));
     }
     Ok(())
 }
@@ -199,10 +187,7 @@ fn check_names(template: &Template) -> Result<(), Refusal> {
 /// All extensions, one after the other.
 fn extensions(template: &Template) -> Result<Vec<u8>, Refusal> {
     use Criticality::{Critical, NonCritical};
-    let rsa = template
-        .public_key
-        .algorithm()
-        .is_some_and(|algorithm| algorithm.is_rsa());
+    let rsa = template.public_key.algorithm().is_some_and(|algorithm| algorithm.is_rsa());
     let mut out = Vec::with_capacity(256);
     if let Some(id) = &template.authority_key_id {
         let value = tlv::sequence(&[&tlv::tlv(tag::context(0), &[id])]);
@@ -215,16 +200,10 @@ fn extensions(template: &Template) -> Result<Vec<u8>, Refusal> {
         out.extend(extension(extension::BASIC_CONSTRAINTS, Critical, &value));
     }
     if !template.purpose.extended_key_usage().is_empty() {
-        out.extend(extension::extended_key_usage(
-            template.purpose.extended_key_usage(),
-        ));
+        out.extend(extension::extended_key_usage(template.purpose.extended_key_usage()));
     }
     if !template.names.is_empty() {
-        let criticality = if template.subject.is_empty() {
-            Critical
-        } else {
-            NonCritical
-        };
+        let criticality = if template.subject.is_empty() { Critical } else { NonCritical };
         out.extend(extension::subject_alt_name(&template.names, criticality).ok_or_else(not_ascii)?);
     }
     if let Some(url) = &template.ca_issuers_url {
@@ -234,11 +213,7 @@ fn extensions(template: &Template) -> Result<Vec<u8>, Refusal> {
             return Err(not_ascii());
         };
         let access = tlv::sequence(&[&tlv::oid(extension::CA_ISSUERS.as_bytes()), &location]);
-        out.extend(extension(
-            extension::AUTHORITY_ACCESS,
-            NonCritical,
-            &tlv::sequence(&[&access]),
-        ));
+        out.extend(extension(extension::AUTHORITY_ACCESS, NonCritical, &tlv::sequence(&[&access])));
     }
     Ok(out)
 }
@@ -257,11 +232,7 @@ fn basic_constraints(purpose: Purpose) -> Option<Vec<u8>> {
 
 fn not_ascii() -> Refusal {
     let what = "an alternative name or a URL contains a character beyond ASCII";
-    Refusal::new(
-        "san.syntax",
-        what,
-        "Write host names in their xn-- form, and URLs with %xx.",
-    )
+    Refusal::new("san.syntax", what, "Write host names in their xn-- form, and URLs with %xx.")
 }
 
 const ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
@@ -356,11 +327,7 @@ mod tests {
     }
 
     fn usages(certificate: &Certificate) -> KeyUsage {
-        let (critical, usages) = certificate
-            .tbs_certificate()
-            .get_extension::<KeyUsage>()
-            .unwrap()
-            .unwrap();
+        let (critical, usages) = certificate.tbs_certificate().get_extension::<KeyUsage>().unwrap().unwrap();
         assert!(critical);
         usages
     }
@@ -378,14 +345,8 @@ mod tests {
         assert_eq!(tbs.subject().to_der().unwrap(), template.subject.der());
         assert_eq!(tbs.issuer().to_der().unwrap(), template.issuer.der());
         assert_eq!(tbs.validity().not_before.to_string(), "2049-12-31T23:59:59Z");
-        assert!(matches!(
-            tbs.validity().not_before,
-            x509_cert::time::Time::UtcTime(_)
-        ));
-        assert!(matches!(
-            tbs.validity().not_after,
-            x509_cert::time::Time::GeneralTime(_)
-        ));
+        assert!(matches!(tbs.validity().not_before, x509_cert::time::Time::UtcTime(_)));
+        assert!(matches!(tbs.validity().not_after, x509_cert::time::Time::GeneralTime(_)));
         assert_eq!(usages(&certificate), KeyUsage(KeyUsages::DigitalSignature.into()));
         assert_eq!(ca(&certificate), None);
         let (_, purposes) = tbs.get_extension::<ExtendedKeyUsage>().unwrap().unwrap();
@@ -394,16 +355,9 @@ mod tests {
         assert_eq!(own.0.as_bytes(), subject_key_id(&template.public_key));
         let (_, issuer) = tbs.get_extension::<AuthorityKeyIdentifier>().unwrap().unwrap();
         assert_eq!(issuer.key_identifier.unwrap().as_bytes(), [7; 20]);
-        let (critical, names) = tbs
-            .get_extension::<x509_cert::ext::pkix::SubjectAltName>()
-            .unwrap()
-            .unwrap();
+        let (critical, names) = tbs.get_extension::<x509_cert::ext::pkix::SubjectAltName>().unwrap().unwrap();
         assert_eq!((critical, names.0.len()), (false, 2));
-        assert!(
-            tbs.get_extension::<AuthorityInfoAccessSyntax>()
-                .unwrap()
-                .is_some()
-        );
+        assert!(tbs.get_extension::<AuthorityInfoAccessSyntax>().unwrap().is_some());
     }
 
     #[test]
@@ -411,10 +365,7 @@ mod tests {
         use KeyUsages as U;
         let usages = |algorithm, purpose| usages(&issued(&template(algorithm, purpose)));
         let (ec, rsa) = (KeyAlgorithm::EcP256, KeyAlgorithm::Rsa2048);
-        assert_eq!(
-            usages(rsa, Purpose::TlsServer),
-            KeyUsage(U::DigitalSignature | U::KeyEncipherment)
-        );
+        assert_eq!(usages(rsa, Purpose::TlsServer), KeyUsage(U::DigitalSignature | U::KeyEncipherment));
         assert_eq!(usages(ec, Purpose::Sign), KeyUsage(U::NonRepudiation.into()));
         assert_eq!(usages(ec, Purpose::Auth), KeyUsage(U::DigitalSignature.into()));
         assert_eq!(
@@ -425,25 +376,10 @@ mod tests {
         let intermediate = issued(&template(ec, Purpose::Intermediate { path_len: 0 }));
         assert_eq!(
             ca(&intermediate),
-            Some((
-                true,
-                BasicConstraints {
-                    ca: true,
-                    path_len_constraint: Some(0)
-                }
-            ))
+            Some((true, BasicConstraints { ca: true, path_len_constraint: Some(0) }))
         );
         let root = issued(&template(ec, Purpose::Root));
-        assert_eq!(
-            ca(&root),
-            Some((
-                true,
-                BasicConstraints {
-                    ca: true,
-                    path_len_constraint: None
-                }
-            ))
-        );
+        assert_eq!(ca(&root), Some((true, BasicConstraints { ca: true, path_len_constraint: None })));
     }
 
     #[test]
@@ -456,10 +392,7 @@ mod tests {
                 let certificate = Certificate::from_der(&sign(&tbs, &signer).unwrap()).unwrap();
                 let identifier = certificate.signature_algorithm().to_der().unwrap();
                 let signature = certificate.signature().raw_bytes();
-                assert!(
-                    signer.public_key().verify(&identifier, &tbs, signature),
-                    "{scheme:?}"
-                );
+                assert!(signer.public_key().verify(&identifier, &tbs, signature), "{scheme:?}");
             }
         }
     }
@@ -469,9 +402,7 @@ mod tests {
         let mut template = template(KeyAlgorithm::EcP256, Purpose::TlsServer);
         template.subject = DistinguishedName::from_attributes(Vec::new()).unwrap();
         let certificate = issued(&template);
-        let names = certificate
-            .tbs_certificate()
-            .get_extension::<x509_cert::ext::pkix::SubjectAltName>();
+        let names = certificate.tbs_certificate().get_extension::<x509_cert::ext::pkix::SubjectAltName>();
         assert!(names.unwrap().unwrap().0);
     }
 
@@ -484,37 +415,19 @@ mod tests {
         assert_eq!(refusal(|t| t.not_after = UnixTime(0)), "cert.validity");
         assert_eq!(refusal(|t| t.not_before = UnixTime(-1)), "cert.validity");
         assert_eq!(refusal(|t| t.not_after = UnixTime(i64::MAX)), "cert.validity");
-        assert_eq!(
-            refusal(|t| (t.subject, t.names) = (nobody(), Vec::new())),
-            "cert.no_name"
-        );
-        assert_eq!(
-            refusal(|t| (t.subject, t.purpose) = (nobody(), Purpose::Root)),
-            "cert.no_name"
-        );
+        assert_eq!(refusal(|t| (t.subject, t.names) = (nobody(), Vec::new())), "cert.no_name");
+        assert_eq!(refusal(|t| (t.subject, t.purpose) = (nobody(), Purpose::Root)), "cert.no_name");
         assert_eq!(refusal(|t| t.issuer = nobody()), "cert.no_name");
-        assert_eq!(
-            refusal(|t| t.names = vec![SubjectAltName::Dns("ü".into())]),
-            "san.syntax"
-        );
-        assert_eq!(
-            refusal(|t| t.ca_issuers_url = Some("http://ü/".into())),
-            "san.syntax"
-        );
+        assert_eq!(refusal(|t| t.names = vec![SubjectAltName::Dns("ü".into())]), "san.syntax");
+        assert_eq!(refusal(|t| t.ca_issuers_url = Some("http://ü/".into())), "san.syntax");
     }
 
     #[test]
     fn signs_only_with_the_scheme_that_is_named_inside() {
-        let tbs = to_be_signed(
-            &template(KeyAlgorithm::EcP256, Purpose::Sign),
-            SignatureScheme::Ed25519,
-        )
-        .unwrap();
+        let tbs =
+            to_be_signed(&template(KeyAlgorithm::EcP256, Purpose::Sign), SignatureScheme::Ed25519).unwrap();
         let refused = sign(&tbs, &testing::signer(KeyAlgorithm::EcP256));
         assert_eq!(refused, Err(SignError::Scheme(SignatureScheme::EcdsaP256Sha256)));
-        assert_eq!(
-            sign(b"nonsense", &testing::signer(KeyAlgorithm::EcP256)),
-            Err(SignError::Failed)
-        );
+        assert_eq!(sign(b"nonsense", &testing::signer(KeyAlgorithm::EcP256)), Err(SignError::Failed));
     }
 }

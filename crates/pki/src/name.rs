@@ -37,10 +37,7 @@ pub struct Attribute {
 impl Attribute {
     /// Pairs a kind with its value.
     pub fn new(kind: AttributeType, value: impl Into<String>) -> Self {
-        Self {
-            kind,
-            value: value.into(),
-        }
+        Self { kind, value: value.into() }
     }
 }
 
@@ -64,10 +61,7 @@ impl DistinguishedName {
             content.extend_from_slice(&tlv::tlv(tag::SET, &[&element]));
             relative.push(vec![attribute]);
         }
-        Ok(Self {
-            der: tlv::sequence(&[&content]),
-            relative,
-        })
+        Ok(Self { der: tlv::sequence(&[&content]), relative })
     }
 
     /// Reads a name with any string types, several attributes to a relative name, unknown kinds.
@@ -84,10 +78,7 @@ impl DistinguishedName {
             }
             relative.push(attributes);
         }
-        Ok(Self {
-            der: der.to_vec(),
-            relative,
-        })
+        Ok(Self { der: der.to_vec(), relative })
     }
 
     /// The DER, as read or as built.
@@ -102,17 +93,13 @@ impl DistinguishedName {
 
     /// The last (most specific) common name.
     pub fn common_name(&self) -> Option<&str> {
-        let names = self
-            .attributes()
-            .filter(|attribute| attribute.kind == AttributeType::CommonName);
+        let names = self.attributes().filter(|attribute| attribute.kind == AttributeType::CommonName);
         names.last().map(|attribute| attribute.value.as_str())
     }
 
     /// The first value of this kind, in DER order.
     pub fn first(&self, kind: &AttributeType) -> Option<&str> {
-        self.attributes()
-            .find(|attribute| attribute.kind == *kind)
-            .map(|attribute| attribute.value.as_str())
+        self.attributes().find(|attribute| attribute.kind == *kind).map(|attribute| attribute.value.as_str())
     }
 
     /// Whether there is no attribute at all.
@@ -122,8 +109,7 @@ impl DistinguishedName {
 
     /// Whether a value has NUL, ESC or another control character in it; such a name is never matched with.
     pub fn has_control_characters(&self) -> bool {
-        self.attributes()
-            .any(|attribute| attribute.value.chars().any(char::is_control))
+        self.attributes().any(|attribute| attribute.value.chars().any(char::is_control))
     }
 }
 
@@ -132,16 +118,10 @@ fn encode(attribute: &Attribute) -> Result<Vec<u8>, Refusal> {
     let Attribute { kind, value } = attribute;
     let name = kind.short_name();
     let oid = tlv::oid_from_dotted(kind.oid()).ok_or_else(|| not_an_oid(name))?;
-    let (max, encoding) = kind
-        .row()
-        .map_or((MAX_OTHER, Encoding::Utf8), |row| (row.max, row.encoding));
+    let (max, encoding) = kind.row().map_or((MAX_OTHER, Encoding::Utf8), |row| (row.max, row.encoding));
     if value.chars().any(char::is_control) {
         let what = format!("{name} contains a control character");
-        return Err(Refusal::new(
-            "name.control_char",
-            what,
-            "Type the value again, on one line.",
-        ));
+        return Err(Refusal::new("name.control_char", what, "Type the value again, on one line."));
     }
     if *kind == AttributeType::Country && !is_country(value) {
         return Err(country_refusal(value));
@@ -166,19 +146,12 @@ fn encode(attribute: &Attribute) -> Result<Vec<u8>, Refusal> {
         }
         Encoding::Utf8 => tag::UTF8_STRING,
     };
-    Ok(tlv::sequence(&[
-        &tlv::oid(&oid),
-        &tlv::tlv(tag, &[value.as_bytes()]),
-    ]))
+    Ok(tlv::sequence(&[&tlv::oid(&oid), &tlv::tlv(tag, &[value.as_bytes()])]))
 }
 
 fn not_an_oid(name: &str) -> Refusal {
     let what = format!("{} is not an object identifier", inert(name));
-    Refusal::new(
-        "name.attribute",
-        what,
-        "Write it as numbers with dots between, like 2.5.4.97.",
-    )
+    Refusal::new("name.attribute", what, "Write it as numbers with dots between, like 2.5.4.97.")
 }
 
 fn is_country(value: &str) -> bool {
@@ -192,11 +165,7 @@ fn country_refusal(value: &str) -> Refusal {
         code if is_country(code) => format!("Write {code}."),
         _ => "Write the two capital letters of its ISO 3166 code, like FI, EE or DE.".to_owned(),
     };
-    Refusal::new(
-        "name.country",
-        "the country is not a code of two capital letters",
-        repair,
-    )
+    Refusal::new("name.country", "the country is not a code of two capital letters", repair)
 }
 
 fn is_printable(byte: u8) -> bool {
@@ -210,10 +179,7 @@ fn decode(content: &[u8]) -> Result<Attribute, Refusal> {
     let value = reader.any()?;
     reader.end()?;
     let text = text(value.tag, value.value).unwrap_or_else(|| format!("#{}", hex(value.whole)));
-    Ok(Attribute {
-        kind: AttributeType::of_oid(tlv::oid_to_dotted(oid)?),
-        value: text,
-    })
+    Ok(Attribute { kind: AttributeType::of_oid(tlv::oid_to_dotted(oid)?), value: text })
 }
 
 /// The text of a string type; `None` when it is another type or its octets do not belong to its character
@@ -231,11 +197,7 @@ fn text(tag: u8, octets: &[u8]) -> Option<String> {
         tag::BMP_STRING => {
             let (units, rest) = octets.as_chunks::<2>();
             let units: Vec<u16> = units.iter().map(|unit| u16::from_be_bytes(*unit)).collect();
-            if rest.is_empty() {
-                String::from_utf16(&units).ok()
-            } else {
-                None
-            }
+            if rest.is_empty() { String::from_utf16(&units).ok() } else { None }
         }
         tag::UNIVERSAL_STRING => {
             let (units, rest) = octets.as_chunks::<4>();
@@ -278,11 +240,7 @@ pub fn inert(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if is_active(c) {
-            out.extend(c.escape_unicode())
-        } else {
-            out.push(c)
-        }
+        if is_active(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
     }
     Cow::Owned(out)
 }

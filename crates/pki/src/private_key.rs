@@ -44,11 +44,7 @@ impl PrivateKey {
         if oid == RSA.as_bytes() || oid == RSA_PSS.as_bytes() {
             Self::from_pkcs1_der(inner)
         } else if oid == EC.as_bytes() {
-            let parameters = if identifier.is_empty() {
-                None
-            } else {
-                Some(identifier.any()?)
-            };
+            let parameters = if identifier.is_empty() { None } else { Some(identifier.any()?) };
             from_ec(der, inner, parameters)
         } else if oid == ED25519.as_bytes() {
             let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| inconsistent())?;
@@ -116,11 +112,7 @@ impl PrivateKey {
                 return Err(unsupported());
             }
         };
-        Ok(Self {
-            pkcs8: Zeroizing::new(pkcs8.to_vec()),
-            public_key,
-            algorithm,
-        })
+        Ok(Self { pkcs8: Zeroizing::new(pkcs8.to_vec()), public_key, algorithm })
     }
 }
 
@@ -137,25 +129,19 @@ fn from_ec(der: &[u8], sec1: &[u8], parameters: Option<Tlv<'_>>) -> Result<Priva
 fn ec_algorithm(parameters: Option<Tlv<'_>>) -> Result<&'static EcdsaSigningAlgorithm, Refusal> {
     let repair = "Make a new key on P-256 or P-384.";
     match parameters {
-        Some(Tlv {
-            tag: tag::OID, value, ..
-        }) if value == P256.as_bytes() => Ok(&ECDSA_P256_SHA256_ASN1_SIGNING),
-        Some(Tlv {
-            tag: tag::OID, value, ..
-        }) if value == P384.as_bytes() => Ok(&ECDSA_P384_SHA384_ASN1_SIGNING),
-        Some(Tlv { tag: tag::OID, .. }) => Err(Refusal::new(
-            "key.curve",
-            "the key is on a curve that we do not sign with",
-            repair,
-        )),
+        Some(Tlv { tag: tag::OID, value, .. }) if value == P256.as_bytes() => {
+            Ok(&ECDSA_P256_SHA256_ASN1_SIGNING)
+        }
+        Some(Tlv { tag: tag::OID, value, .. }) if value == P384.as_bytes() => {
+            Ok(&ECDSA_P384_SHA384_ASN1_SIGNING)
+        }
+        Some(Tlv { tag: tag::OID, .. }) => {
+            Err(Refusal::new("key.curve", "the key is on a curve that we do not sign with", repair))
+        }
         // Curves spelled out by their equation have been used to forge (CVE-2020-0601).
         Some(_) | None => {
             let what = "the key does not name its curve";
-            Err(Refusal::new(
-                "key.curve",
-                what,
-                "Write the key again with a named curve, P-256 or P-384.",
-            ))
+            Err(Refusal::new("key.curve", what, "Write the key again with a named curve, P-256 or P-384."))
         }
     }
 }
@@ -171,16 +157,8 @@ fn check_scalar(sec1: &[u8], algorithm: &'static EcdsaSigningAlgorithm) -> Resul
         let what = "the private number is so small that it can be guessed";
         return Err(Refusal::new("key.weak.small_scalar", what, "Make a new key."));
     }
-    let full = if *algorithm == ECDSA_P384_SHA384_ASN1_SIGNING {
-        48
-    } else {
-        32
-    };
-    if scalar.len() + 4 < full {
-        Err(inconsistent())
-    } else {
-        Ok(())
-    }
+    let full = if *algorithm == ECDSA_P384_SHA384_ASN1_SIGNING { 48 } else { 32 };
+    if scalar.len() + 4 < full { Err(inconsistent()) } else { Ok(()) }
 }
 
 fn rsa_spki(modulus: Tlv<'_>, exponent: Tlv<'_>) -> Vec<u8> {
@@ -192,20 +170,12 @@ fn rsa_spki(modulus: Tlv<'_>, exponent: Tlv<'_>) -> Vec<u8> {
 
 fn inconsistent() -> Refusal {
     let what = "the parts of the private key do not belong together, or one is damaged";
-    Refusal::new(
-        "key.inconsistent",
-        what,
-        "Export the key again from where it is in use, or make a new one.",
-    )
+    Refusal::new("key.inconsistent", what, "Export the key again from where it is in use, or make a new one.")
 }
 
 fn unusual_size(bits: u32) -> Refusal {
     let what = format!("an RSA key of {bits} bits is of no size that we sign with");
-    Refusal::new(
-        "key.rsa_size",
-        what,
-        "Make an RSA key with 2048, 3072 or 4096 bits, or an EC key on P-256.",
-    )
+    Refusal::new("key.rsa_size", what, "Make an RSA key with 2048, 3072 or 4096 bits, or an EC key on P-256.")
 }
 
 fn unsupported() -> Refusal {
@@ -246,10 +216,7 @@ mod tests {
             let key = PrivateKey::from_pkcs8_der(&made).unwrap();
             assert_eq!(key.algorithm(), algorithm);
             assert_eq!(key.id(), KeyId::of_spki(key.public_key().spki_der()));
-            assert_eq!(
-                PrivateKey::from_pkcs8_der(key.pkcs8_der()).unwrap().pkcs8_der(),
-                key.pkcs8_der()
-            );
+            assert_eq!(PrivateKey::from_pkcs8_der(key.pkcs8_der()).unwrap().pkcs8_der(), key.pkcs8_der());
         }
     }
 
@@ -279,18 +246,14 @@ mod tests {
         assert_eq!(code(PrivateKey::from_sec1_der(&nameless)), "key.curve");
         let wrong = tlv::tlv(tag::constructed(0), &[&tlv::oid(P384.as_bytes())]);
         assert_eq!(
-            code(PrivateKey::from_sec1_der(&tlv::sequence(&[
-                version, scalar, &wrong
-            ]))),
+            code(PrivateKey::from_sec1_der(&tlv::sequence(&[version, scalar, &wrong]))),
             "key.inconsistent"
         );
         let mut small = [0; 32];
         small[25] = 7;
         let small = tlv::tlv(tag::OCTET_STRING, &[&small]);
         assert_eq!(
-            code(PrivateKey::from_sec1_der(&tlv::sequence(&[
-                version, &small, &curve
-            ]))),
+            code(PrivateKey::from_sec1_der(&tlv::sequence(&[version, &small, &curve]))),
             "key.weak.small_scalar"
         );
     }

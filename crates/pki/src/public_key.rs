@@ -124,11 +124,7 @@ impl PublicKey {
         let bits = spki.expect(tag::BIT_STRING)?;
         spki.end()?;
         let oid = algorithm.expect(tag::OID)?.value;
-        let parameters = if algorithm.is_empty() {
-            None
-        } else {
-            Some(algorithm.any()?)
-        };
+        let parameters = if algorithm.is_empty() { None } else { Some(algorithm.any()?) };
         let key = whole_octets(bits)?;
         let mut small_exponent = false;
         let kind = match oid {
@@ -144,13 +140,7 @@ impl PublicKey {
         };
         // The key is the end of the BIT STRING, which is the end of the SubjectPublicKeyInfo.
         let key_bits = der.len() - key.len()..der.len();
-        Ok(Self {
-            spki_der: der.to_vec(),
-            id: KeyId::of_spki(der),
-            kind,
-            key_bits,
-            small_exponent,
-        })
+        Ok(Self { spki_der: der.to_vec(), id: KeyId::of_spki(der), kind, key_bits, small_exponent })
     }
 
     /// The DER SubjectPublicKeyInfo, as it was read.
@@ -242,9 +232,7 @@ impl fmt::Debug for PublicKey {
 pub(crate) fn whole_octets(bits: Tlv<'_>) -> Result<&[u8], Refusal> {
     match bits.value.split_first() {
         Some((0, octets)) => Ok(octets),
-        Some(_) | None => Err(crate::tlv::not_der(
-            "a BIT STRING does not consist of whole octets",
-        )),
+        Some(_) | None => Err(crate::tlv::not_der("a BIT STRING does not consist of whole octets")),
     }
 }
 

@@ -84,11 +84,7 @@ impl SubjectAltName {
                 }
             }
         }
-        if refusals.is_empty() {
-            Ok(names)
-        } else {
-            Err(refusals)
-        }
+        if refusals.is_empty() { Ok(names) } else { Err(refusals) }
     }
 
     /// Whether it covers this host: exactly, or by a wildcard that stands for one label. An address covers
@@ -137,13 +133,7 @@ impl SubjectAltName {
         let mut findings = Vec::new();
         let mut warn = |code, what: &str, repair: &str| {
             let (what, repair, place) = (what.to_owned(), repair.to_owned(), self.to_string());
-            findings.push(Finding {
-                code,
-                severity: Severity::Warning,
-                what,
-                place,
-                repair,
-            });
+            findings.push(Finding { code, severity: Severity::Warning, what, place, repair });
         };
         let ask = "Ask for a certificate with the name spelled right.";
         match self {
@@ -152,19 +142,15 @@ impl SubjectAltName {
                 warn("name.control_char", what, ask);
             }
             Self::Dns(name) => {
-                let (wild, base) = name
-                    .strip_prefix("*.")
-                    .map_or((false, name.as_str()), |base| (true, base));
+                let (wild, base) =
+                    name.strip_prefix("*.").map_or((false, name.as_str()), |base| (true, base));
                 if base.contains('*') || name == "*" || wild && base.is_empty() {
                     let repair = "Use a star only as the whole first label: *.example.org.";
                     warn("san.wildcard", "a wildcard that no client matches", repair);
                 } else if let Err(what) = check_labels(base) {
                     warn("san.syntax", &what, ask);
                 }
-                if self
-                    .unicode()
-                    .is_some_and(|readable| readable.split('.').any(is_mixed_script))
-                {
+                if self.unicode().is_some_and(|readable| readable.split('.').any(is_mixed_script)) {
                     let what =
                         "a label has letters of several scripts, and may be meant to look like another name";
                     warn(
@@ -178,9 +164,7 @@ impl SubjectAltName {
                 warn("san.syntax", "an e-mail address without an @", ask);
             }
             Self::Uri(uri) if scheme(uri).is_none() => warn("san.syntax", "a URI without a scheme", ask),
-            Self::Other {
-                kind: "iPAddress", ..
-            } => {
+            Self::Other { kind: "iPAddress", .. } => {
                 warn("san.syntax", "an IP address of neither 4 nor 16 octets", ask);
             }
             Self::Ip(_) | Self::Email(_) | Self::Uri(_) | Self::Other { .. } => {}
@@ -193,16 +177,12 @@ impl SubjectAltName {
     pub fn idna_refusal(&self) -> Option<Refusal> {
         let name = self.dns()?;
         let bad = |label: &&str| label.starts_with("xn--") && readable_label(label).is_none();
-        name.split('.')
-            .find(bad)
-            .map(|label| bad_alabel(label).at(self.to_string()))
+        name.split('.').find(bad).map(|label| bad_alabel(label).at(self.to_string()))
     }
 
     /// The readable form of a host name with A-labels (`xn--...`); `None` for all others.
     pub fn unicode(&self) -> Option<String> {
-        let name = self
-            .dns()
-            .filter(|name| name.split('.').any(|label| label.starts_with("xn--")))?;
+        let name = self.dns().filter(|name| name.split('.').any(|label| label.starts_with("xn--")))?;
         let readable = |label: &str| readable_label(label).unwrap_or_else(|| label.to_owned());
         Some(name.split('.').map(readable).collect::<Vec<_>>().join("."))
     }
@@ -223,10 +203,7 @@ impl fmt::Display for SubjectAltName {
         match self {
             Self::Dns(text) | Self::Email(text) | Self::Uri(text) => f.write_str(&inert(text)),
             Self::Ip(address) => write!(f, "{address}"),
-            Self::Other {
-                kind: "directoryName",
-                der,
-            } => match directory_name(der) {
+            Self::Other { kind: "directoryName", der } => match directory_name(der) {
                 Some(name) => write!(f, "directoryName:{name}"),
                 None => write!(f, "directoryName:#{}", crate::identity::hex(der)),
             },

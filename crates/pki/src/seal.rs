@@ -24,12 +24,8 @@ impl SealKey {
         let pseudorandom = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(ikm);
         let info = [label.as_bytes()];
         // 32 octets are one block of SHA-256; HKDF gives up to 255.
-        let material = pseudorandom
-            .expand(&info, hkdf::HKDF_SHA256)
-            .expect("one block is not too long");
-        material
-            .fill(key.as_mut_slice())
-            .expect("the length is the one asked for");
+        let material = pseudorandom.expand(&info, hkdf::HKDF_SHA256).expect("one block is not too long");
+        material.fill(key.as_mut_slice()).expect("the length is the one asked for");
         Self(key)
     }
 
@@ -185,24 +181,15 @@ mod tests {
     fn derives_as_rfc_5869_says() {
         // RFC 5869, A.3: no salt, no info; the first 32 of its 42 octets.
         let key = SealKey::derive(&[0x0b; 22], &[], "");
-        assert_eq!(
-            hex(key.bytes()),
-            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
-        );
-        assert_ne!(
-            SealKey::derive(b"k", b"s", "a").bytes(),
-            SealKey::derive(b"k", b"s", "b").bytes()
-        );
+        assert_eq!(hex(key.bytes()), "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
+        assert_ne!(SealKey::derive(b"k", b"s", "a").bytes(), SealKey::derive(b"k", b"s", "b").bytes());
     }
 
     #[test]
     fn authenticates_as_rfc_4231_says() {
         // RFC 4231, 4.3.
         let tag = hmac_sha256(b"Jefe", &[b"what do ya want ", b"for nothing?"]);
-        assert_eq!(
-            hex(&tag),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-        );
+        assert_eq!(hex(&tag), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
         assert!(constant_time_eq(&tag, &tag));
         assert!(!constant_time_eq(&tag, &tag[1..]));
     }

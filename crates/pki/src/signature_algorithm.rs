@@ -85,11 +85,7 @@ impl SignatureAlgorithm {
     pub(crate) fn parse(der: &[u8]) -> Option<Self> {
         let mut fields = Reader::new(only(der, tag::SEQUENCE).ok()?.value);
         let oid = oid_to_dotted(fields.expect(tag::OID).ok()?.value).ok()?;
-        let parameters = if fields.is_empty() {
-            None
-        } else {
-            Some(fields.any().ok()?)
-        };
+        let parameters = if fields.is_empty() { None } else { Some(fields.any().ok()?) };
         fields.end().ok()?;
         if oid == PSS {
             return parse_pss(parameters?);
@@ -136,10 +132,7 @@ fn parse_pss(parameters: Tlv<'_>) -> Option<SignatureAlgorithm> {
     };
     let _trailer = fields.optional(tag::constructed(3)).ok()?;
     fields.end().ok()?;
-    (digest == mask_digest).then_some(SignatureAlgorithm {
-        scheme: Scheme::RsaPss { salt },
-        digest,
-    })
+    (digest == mask_digest).then_some(SignatureAlgorithm { scheme: Scheme::RsaPss { salt }, digest })
 }
 
 fn parse_mask(algorithm: Tlv<'_>) -> Option<Digest> {
@@ -176,21 +169,11 @@ mod tests {
         let name = |dotted, parameters: &[u8]| {
             SignatureAlgorithm::parse(&named(dotted, parameters)).map(|a| a.name())
         };
-        assert_eq!(
-            name("1.2.840.113549.1.1.11", &[5, 0]).as_deref(),
-            Some("SHA256withRSA")
-        );
-        assert_eq!(
-            name("1.2.840.10045.4.3.3", &[]).as_deref(),
-            Some("SHA384withECDSA")
-        );
+        assert_eq!(name("1.2.840.113549.1.1.11", &[5, 0]).as_deref(), Some("SHA256withRSA"));
+        assert_eq!(name("1.2.840.10045.4.3.3", &[]).as_deref(), Some("SHA384withECDSA"));
         assert_eq!(name("1.3.101.112", &[]).as_deref(), Some("Ed25519"));
         assert_eq!(name("1.2.3", &[]), None);
-        assert_eq!(
-            name("1.2.840.10045.4.3.3", &[2, 1, 0]),
-            None,
-            "parameters that do not belong"
-        );
+        assert_eq!(name("1.2.840.10045.4.3.3", &[2, 1, 0]), None, "parameters that do not belong");
     }
 
     #[test]
@@ -200,10 +183,7 @@ mod tests {
         let mask = crate::tlv::tlv(0xa1, &[&named(MGF1, &sha256)]);
         let salt = crate::tlv::tlv(0xa2, &[&[2, 1, 32]]);
         let parsed = SignatureAlgorithm::parse(&named(PSS, &sequence(&[&digest, &mask, &salt])));
-        let wanted = SignatureAlgorithm {
-            scheme: Scheme::RsaPss { salt: 32 },
-            digest: Digest::Sha256,
-        };
+        let wanted = SignatureAlgorithm { scheme: Scheme::RsaPss { salt: 32 }, digest: Digest::Sha256 };
         assert_eq!(parsed, Some(wanted));
         assert_eq!(
             SignatureAlgorithm::parse(&named(PSS, &sequence(&[&digest, &salt]))),

@@ -1,8 +1,5 @@
 //! Keys that sign, for the tests of this crate.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests need fresh keys; the crate itself makes none"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests need fresh keys; the crate itself makes none")]
 
 use std::sync::OnceLock;
 
@@ -36,23 +33,11 @@ pub(crate) fn pkcs8(algorithm: KeyAlgorithm) -> Zeroizing<Vec<u8>> {
             AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref().to_vec()
         })
     };
-    let ec = |algorithm| {
-        EcdsaKeyPair::generate(algorithm)
-            .unwrap()
-            .to_pkcs8v1()
-            .unwrap()
-            .as_ref()
-            .to_vec()
-    };
+    let ec = |algorithm| EcdsaKeyPair::generate(algorithm).unwrap().to_pkcs8v1().unwrap().as_ref().to_vec();
     Zeroizing::new(match algorithm {
         KeyAlgorithm::EcP256 => ec(&signature::ECDSA_P256_SHA256_ASN1_SIGNING),
         KeyAlgorithm::EcP384 => ec(&signature::ECDSA_P384_SHA384_ASN1_SIGNING),
-        KeyAlgorithm::Ed25519 => Ed25519KeyPair::generate()
-            .unwrap()
-            .to_pkcs8v1()
-            .unwrap()
-            .as_ref()
-            .to_vec(),
+        KeyAlgorithm::Ed25519 => Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap().as_ref().to_vec(),
         KeyAlgorithm::Rsa2048 => rsa(0, KeySize::Rsa2048).clone(),
         KeyAlgorithm::Rsa3072 => rsa(1, KeySize::Rsa3072).clone(),
         KeyAlgorithm::Rsa4096 => rsa(2, KeySize::Rsa4096).clone(),
@@ -78,11 +63,7 @@ pub(crate) fn signer(algorithm: KeyAlgorithm) -> TestSigner {
     };
     let public_key = PublicKey::from_spki_der(spki.as_ref()).unwrap();
     drop(spki);
-    TestSigner {
-        pair,
-        algorithm,
-        public_key,
-    }
+    TestSigner { pair, algorithm, public_key }
 }
 
 impl Signer for TestSigner {
@@ -100,16 +81,13 @@ impl Signer for TestSigner {
         }
         let random = SystemRandom::new();
         match &self.pair {
-            Pair::Ec(pair) => Ok(pair
-                .sign(&random, message)
-                .map_err(|_| SignError::Failed)?
-                .as_ref()
-                .to_vec()),
+            Pair::Ec(pair) => {
+                Ok(pair.sign(&random, message).map_err(|_| SignError::Failed)?.as_ref().to_vec())
+            }
             Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
             Pair::Rsa(pair) => {
                 let mut out = vec![0; pair.public_modulus_len()];
-                pair.sign(padding(scheme), &random, message, &mut out)
-                    .map_err(|_| SignError::Failed)?;
+                pair.sign(padding(scheme), &random, message, &mut out).map_err(|_| SignError::Failed)?;
                 Ok(out)
             }
         }

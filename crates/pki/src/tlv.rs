@@ -65,39 +65,23 @@ impl<'a> Reader<'a> {
         let end = header.checked_add(length).ok_or_else(bad_length)?;
         let whole = self.rest.get(..end).ok_or_else(truncated)?;
         self.rest = &self.rest[end..];
-        Ok(Tlv {
-            tag,
-            value: &whole[header..],
-            whole,
-        })
+        Ok(Tlv { tag, value: &whole[header..], whole })
     }
 
     /// The next element, which must have this tag.
     pub(crate) fn expect(&mut self, tag: u8) -> Result<Tlv<'a>, Refusal> {
         let element = self.any()?;
-        if element.tag == tag {
-            Ok(element)
-        } else {
-            Err(unexpected())
-        }
+        if element.tag == tag { Ok(element) } else { Err(unexpected()) }
     }
 
     /// The next element if it has this tag.
     pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Tlv<'a>>, Refusal> {
-        if self.rest.first() == Some(&tag) {
-            self.any().map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.rest.first() == Some(&tag) { self.any().map(Some) } else { Ok(None) }
     }
 
     /// Nothing may be left.
     pub(crate) fn end(&self) -> Result<(), Refusal> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(trailing())
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(trailing()) }
     }
 }
 
@@ -126,18 +110,12 @@ fn header(input: &[u8]) -> Result<(u8, usize, usize), Refusal> {
         0x81..=0x84 => {
             let count = usize::from(first & 0x7f);
             let octets = input.get(2..2 + count).ok_or_else(truncated)?;
-            let length = octets
-                .iter()
-                .fold(0_u64, |sum, octet| sum << 8 | u64::from(*octet));
+            let length = octets.iter().fold(0_u64, |sum, octet| sum << 8 | u64::from(*octet));
             if octets[0] == 0 || length < 0x80 {
                 return Err(not_der("a length is written longer than it need be"));
             }
             let length = usize::try_from(length).map_err(|_| bad_length())?;
-            if length > MAX_LENGTH {
-                Err(bad_length())
-            } else {
-                Ok((tag, 2 + count, length))
-            }
+            if length > MAX_LENGTH { Err(bad_length()) } else { Ok((tag, 2 + count, length)) }
         }
         0x85..=0xff => Err(bad_length()),
     }
@@ -146,11 +124,7 @@ fn header(input: &[u8]) -> Result<(u8, usize, usize), Refusal> {
 const ASK_AGAIN: &str = "Export or download the file again, and send it unchanged.";
 
 fn truncated() -> Refusal {
-    Refusal::new(
-        "der.truncated",
-        "the data ends in the middle of an element",
-        ASK_AGAIN,
-    )
+    Refusal::new("der.truncated", "the data ends in the middle of an element", ASK_AGAIN)
 }
 
 fn bad_length() -> Refusal {
@@ -158,19 +132,11 @@ fn bad_length() -> Refusal {
 }
 
 fn trailing() -> Refusal {
-    Refusal::new(
-        "der.trailing",
-        "bytes follow after the end of the data",
-        "Send only the object itself.",
-    )
+    Refusal::new("der.trailing", "bytes follow after the end of the data", "Send only the object itself.")
 }
 
 pub(crate) fn not_der(what: &str) -> Refusal {
-    Refusal::new(
-        "der.not_der",
-        what,
-        "Convert the file to DER, for example with OpenSSL, and send that.",
-    )
+    Refusal::new("der.not_der", what, "Convert the file to DER, for example with OpenSSL, and send that.")
 }
 
 /// An element is not what the structure asks for at its place.
@@ -207,11 +173,7 @@ pub(crate) fn sequence(parts: &[&[u8]]) -> Vec<u8> {
 pub(crate) fn unsigned_integer(big_endian: &[u8]) -> Vec<u8> {
     let skip = big_endian.iter().take_while(|octet| **octet == 0).count();
     let octets = &big_endian[skip..];
-    let pad: &[u8] = if octets.first().is_none_or(|top| top & 0x80 != 0) {
-        &[0]
-    } else {
-        &[]
-    };
+    let pad: &[u8] = if octets.first().is_none_or(|top| top & 0x80 != 0) { &[0] } else { &[] };
     tlv(tag::INTEGER, &[pad, octets])
 }
 
@@ -224,9 +186,7 @@ pub(crate) fn bit_string(octets: &[u8]) -> Vec<u8> {
 pub(crate) fn named_bits(bits: u16) -> Vec<u8> {
     let octets = bits.to_be_bytes();
     let used = octets.len() - octets.iter().rev().take_while(|octet| **octet == 0).count();
-    let unused = octets[..used]
-        .last()
-        .map_or(0, |octet| octet.trailing_zeros() as u8);
+    let unused = octets[..used].last().map_or(0, |octet| octet.trailing_zeros() as u8);
     tlv(tag::BIT_STRING, &[&[unused], &octets[..used]])
 }
 
@@ -240,13 +200,7 @@ const MAX_OID_OCTETS: usize = 64;
 
 /// Content octets to dotted text; arcs up to 128 bits (`2.25.<uuid>`).
 pub(crate) fn oid_to_dotted(content: &[u8]) -> Result<String, Refusal> {
-    let bad = || {
-        Refusal::new(
-            "der.oid",
-            "an object identifier is malformed or absurdly long",
-            ASK_AGAIN,
-        )
-    };
+    let bad = || Refusal::new("der.oid", "an object identifier is malformed or absurdly long", ASK_AGAIN);
     if content.is_empty() || content.len() > MAX_OID_OCTETS {
         return Err(bad());
     }
@@ -310,12 +264,7 @@ mod tests {
     #[test]
     fn object_identifiers_go_there_and_back() {
         let uuid_arc = "2.25.329800735698586629295641978511506172918";
-        for dotted in [
-            "2.5.4.3",
-            "1.2.840.113549.1.9.14",
-            "0.9.2342.19200300.100.1.25",
-            uuid_arc,
-        ] {
+        for dotted in ["2.5.4.3", "1.2.840.113549.1.9.14", "0.9.2342.19200300.100.1.25", uuid_arc] {
             let content = oid_from_dotted(dotted).unwrap();
             assert_eq!(oid_to_dotted(&content).unwrap(), dotted);
         }

@@ -49,10 +49,7 @@ static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
                 group.product *= prime;
                 group.primes.push(prime);
             }
-            Some(_) | None => groups.push(Group {
-                product: prime,
-                primes: vec![prime],
-            }),
+            Some(_) | None => groups.push(Group { product: prime, primes: vec![prime] }),
         }
     }
     groups
@@ -89,11 +86,9 @@ impl Remainders {
         for group in GROUPS.iter() {
             let product = u128::from(group.product);
             // Always below a number of 64 bits.
-            let whole = digits
-                .iter()
-                .rev()
-                .fold(0, |rest, digit| ((rest << 64) | u128::from(*digit)) % product)
-                as u64;
+            let whole =
+                digits.iter().rev().fold(0, |rest, digit| ((rest << 64) | u128::from(*digit)) % product)
+                    as u64;
             all.extend(group.primes.iter().map(|prime| (*prime, whole % prime)));
         }
         Self(all)
@@ -106,9 +101,7 @@ impl Remainders {
     fn look_like_roca(&self) -> bool {
         let pairs = self.0.iter().zip(ROCA_RESIDUES.iter());
         // Both lists ascend from 3 without gaps, so the primes agree; the residue is below the prime.
-        pairs
-            .take(ROCA_RESIDUES.len())
-            .all(|((_, remainder), (_, powers))| powers[*remainder as usize])
+        pairs.take(ROCA_RESIDUES.len()).all(|((_, remainder), (_, powers))| powers[*remainder as usize])
     }
 }
 
@@ -139,10 +132,7 @@ fn is_square(n: &BigUint) -> bool {
         return false;
     }
     let rest = (n % 45_045_u32).iter_u32_digits().next().unwrap_or(0);
-    if ![63, 65, 11]
-        .iter()
-        .all(|m| (0..*m).any(|root: u32| root * root % m == rest % m))
-    {
+    if ![63, 65, 11].iter().all(|m| (0..*m).any(|root: u32| root * root % m == rest % m)) {
         return false;
     }
     let root = n.sqrt();
@@ -200,9 +190,7 @@ mod tests {
 
     #[test]
     fn powers_of_the_generator_are_found() {
-        let primorial = ROCA_RESIDUES
-            .iter()
-            .fold(BigUint::from(2_u32), |m, (prime, _)| m * *prime);
+        let primorial = ROCA_RESIDUES.iter().fold(BigUint::from(2_u32), |m, (prime, _)| m * *prime);
         let prime = |k: u32, e: u32| {
             let power = BigUint::from(ROCA_GENERATOR).modpow(&BigUint::from(e), &primorial);
             let mut candidate = number(k, 512) / &primorial * &primorial + power;
@@ -211,10 +199,7 @@ mod tests {
             }
             candidate
         };
-        assert_eq!(
-            weakness(&(prime(3, 1234) * prime(7, 99_999))),
-            Some(Weakness::Roca)
-        );
+        assert_eq!(weakness(&(prime(3, 1234) * prime(7, 99_999))), Some(Weakness::Roca));
     }
 
     #[test]

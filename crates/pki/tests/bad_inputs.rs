@@ -37,22 +37,14 @@ fn refused(bytes: &[u8], code: &str) {
 #[track_caller]
 fn noticed(bytes: &[u8], code: &str) -> Inspection {
     let inspection = look(bytes);
-    assert!(
-        inspection.accepted && has(&inspection, code),
-        "no {code}: {:?}",
-        inspection.findings
-    );
+    assert!(inspection.accepted && has(&inspection, code), "no {code}: {:?}", inspection.findings);
     inspection
 }
 
 #[track_caller]
 fn clean(bytes: &[u8]) {
     let inspection = look(bytes);
-    assert!(
-        inspection.accepted && inspection.findings.is_empty(),
-        "{:?}",
-        inspection.findings
-    );
+    assert!(inspection.accepted && inspection.findings.is_empty(), "{:?}", inspection.findings);
 }
 
 // ---- the manifest ----
@@ -73,11 +65,7 @@ fn every_file_of_the_manifest_gets_its_answer() {
         }
         if !answers(&inspection, text("kind"), text("expect"), text("code")) {
             let codes: Vec<_> = inspection.findings.iter().map(|finding| finding.code).collect();
-            wrong.push(format!(
-                "{}: accepted {}, {codes:?}",
-                text("file"),
-                inspection.accepted
-            ));
+            wrong.push(format!("{}: accepted {}, {codes:?}", text("file"), inspection.accepted));
         }
     }
     assert!(entries.len() > 50, "the manifest is gone");
@@ -107,21 +95,13 @@ fn is_inert(inspection: &Inspection) -> bool {
             shown.extend([certificate.display_name(), certificate.subject().to_string()]);
             shown.push(certificate.issuer().to_string());
             shown.extend(certificate.names().iter().map(ToString::to_string));
-            for urls in [
-                certificate.ca_issuer_urls(),
-                certificate.ocsp_urls(),
-                certificate.crl_urls(),
-            ] {
+            for urls in [certificate.ca_issuer_urls(), certificate.ocsp_urls(), certificate.crl_urls()] {
                 shown.extend(urls.iter().cloned());
             }
         }
     }
     for finding in &inspection.findings {
-        shown.extend([
-            finding.what.clone(),
-            finding.place.clone(),
-            finding.repair.clone(),
-        ]);
+        shown.extend([finding.what.clone(), finding.place.clone(), finding.repair.clone()]);
     }
     let active = |c: char| {
         c.is_control()
@@ -160,28 +140,16 @@ fn broken_pem_is_refused_with_the_reason() {
     refused(&[0x9c, 1, 2, 3, 0xff, 0x80, 7], "input.unrecognised");
     refused(b"-------------", "pem.none");
     refused(&edit("-----END CERTIFICATE-----", ""), "pem.truncated");
-    refused(
-        &edit("-----END CERTIFICATE-----", "-----END CERTIFICATE---"),
-        "pem.truncated",
-    );
+    refused(&edit("-----END CERTIFICATE-----", "-----END CERTIFICATE---"), "pem.truncated");
     refused(&edit("END CERTIFICATE", "END PRIVATE KEY"), "pem.label");
     for bad in ["\0", "!", "-", "_", "=", "ä", "A"] {
         refused(&edit("\nMI", &format!("\n{bad}MI")), "pem.base64");
     }
-    refused(
-        b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
-        "pem.base64",
-    );
-    refused(
-        pem("PRIVATE KEY", &Fields::server().der()).as_bytes(),
-        "pem.label",
-    );
+    refused(b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "pem.base64");
+    refused(pem("PRIVATE KEY", &Fields::server().der()).as_bytes(), "pem.label");
     refused(pem("CERTIFICATE", b"not DER at all").as_bytes(), "pem.label");
     refused(pem("PKCS7", &[0x30, 0]).as_bytes(), "input.unrecognised");
-    refused(
-        pem("OPENSSH PRIVATE KEY", b"openssh-key-v1").as_bytes(),
-        "key.algorithm",
-    );
+    refused(pem("OPENSSH PRIVATE KEY", b"openssh-key-v1").as_bytes(), "key.algorithm");
     let traditional = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----";
     refused(traditional.as_bytes(), "key.encryption_unsupported");
 }
@@ -197,19 +165,12 @@ fn blocks_that_are_not_read_are_left_out_and_said() {
 #[test]
 fn floods_cost_nothing() {
     let started = Instant::now();
-    refused(
-        "-----BEGIN CERTIFICATE-----\n".repeat(40_000).as_bytes(),
-        "pem.truncated",
-    );
+    refused("-----BEGIN CERTIFICATE-----\n".repeat(40_000).as_bytes(), "pem.truncated");
     refused("-".repeat(1_000_000).as_bytes(), "pem.none");
     refused("-----BEGIN ".repeat(90_000).as_bytes(), "pem.truncated");
     refused(&vec![b'-'; 10_000_001], "input.too_large");
     // 50 ms each in an optimised build.
-    assert!(
-        started.elapsed() < Duration::from_millis(2000),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_millis(2000), "{:?}", started.elapsed());
     let many = pem("CERTIFICATE", &[0x30, 0]).repeat(10_001);
     refused(many.as_bytes(), "limit.cert_count");
 }
@@ -223,19 +184,9 @@ fn broken_der_is_refused_with_the_reason() {
     refused(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0, 0], "der.length");
     refused(&[&[0x30, 0xff][..], &[1; 200]].concat(), "der.length");
     refused(&[0x30, 0x80, 0x30, 0x80, 0, 0, 0, 0], "der.not_der");
-    refused(
-        &(0..20_000).fold(vec![5, 0], |inner, _| seq(&[&inner])),
-        "der.depth",
-    );
+    refused(&(0..20_000).fold(vec![5, 0], |inner, _| seq(&[&inner])), "der.depth");
     let deep = (0..20_000).fold(vec![5, 0], |inner, _| seq(&[&inner]));
-    refused(
-        &Fields {
-            subject: deep,
-            ..Fields::server()
-        }
-        .der(),
-        "der.depth",
-    );
+    refused(&Fields { subject: deep, ..Fields::server() }.der(), "der.depth");
 }
 
 // ---- fields of certificates ----
@@ -248,33 +199,16 @@ fn a_sound_certificate_is_clean() {
 #[test]
 fn odd_serial_numbers_are_noticed() {
     for serial in [&[0][..], &[0x80], &[0xff], &[0x7f; 30], &[0x7f; 21]] {
-        noticed(
-            &Fields {
-                serial: serial.to_vec(),
-                ..Fields::server()
-            }
-            .der(),
-            "cert.serial",
-        );
+        noticed(&Fields { serial: serial.to_vec(), ..Fields::server() }.der(), "cert.serial");
     }
-    clean(
-        &Fields {
-            serial: vec![0x7f; 20],
-            ..Fields::server()
-        }
-        .der(),
-    );
+    clean(&Fields { serial: vec![0x7f; 20], ..Fields::server() }.der());
 }
 
 #[test]
 fn odd_validity_is_refused_or_noticed() {
     let valid = |not_before: &str, not_after: &str| {
-        Fields {
-            not_before: not_before.to_owned(),
-            not_after: not_after.to_owned(),
-            ..Fields::server()
-        }
-        .der()
+        Fields { not_before: not_before.to_owned(), not_after: not_after.to_owned(), ..Fields::server() }
+            .der()
     };
     refused(&valid("20261201000000Z", "20261101000000Z"), "cert.validity");
     refused(&valid("20261301000000Z", "20271101000000Z"), "cert.validity");
@@ -306,31 +240,16 @@ fn names_are_shown_inert_and_odd_ones_noticed() {
         "good.example\0.evil.example",
     ];
     for text in nasty {
-        let der = Fields {
-            subject: name(text),
-            issuer: name(text),
-            ..Fields::server()
-        }
-        .der();
+        let der = Fields { subject: name(text), issuer: name(text), ..Fields::server() }.der();
         let inspection = look(&der);
         assert!(inspection.accepted && is_inert(&inspection), "{text:?}");
-        assert_eq!(
-            has(&inspection, "name.control_char"),
-            text.contains(char::is_control),
-            "{text:?}"
-        );
+        assert_eq!(has(&inspection, "name.control_char"), text.contains(char::is_control), "{text:?}");
     }
 }
 
 #[test]
 fn odd_alternative_names_are_noticed_and_never_match() {
-    let named = |names: &[&str]| {
-        Fields {
-            extensions: vec![dns_names(names)],
-            ..Fields::server()
-        }
-        .der()
-    };
+    let named = |names: &[&str]| Fields { extensions: vec![dns_names(names)], ..Fields::server() }.der();
     for (odd, code) in [
         ("*.*", "san.wildcard"),
         ("f*o.example", "san.wildcard"),
@@ -344,73 +263,36 @@ fn odd_alternative_names_are_noticed_and_never_match() {
         let [InspectedItem::Certificate(certificate)] = &inspection.items[..] else {
             panic!("one certificate")
         };
-        for host in [
-            "a.b",
-            "foo.example",
-            "foo",
-            "a.example",
-            "a..example",
-            "google.example",
-        ] {
+        for host in ["a.b", "foo.example", "foo", "a.example", "a..example", "google.example"] {
             assert!(!certificate.covers_host(host), "{odd} covers {host}");
         }
     }
     refused(&named(&["xn--example-.com"]), "san.idna");
-    noticed(
-        &Fields {
-            extensions: Vec::new(),
-            subject: seq(&[]),
-            ..Fields::server()
-        }
-        .der(),
-        "cert.no_name",
-    );
+    noticed(&Fields { extensions: Vec::new(), subject: seq(&[]), ..Fields::server() }.der(), "cert.no_name");
 }
 
 #[test]
 fn counts_are_limited() {
     let hosts: Vec<String> = (0..10_000).map(|number| format!("a{number}.example")).collect();
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-    refused(
-        &Fields {
-            extensions: vec![dns_names(&hosts)],
-            ..Fields::server()
-        }
-        .der(),
-        "limit.san_count",
-    );
+    refused(&Fields { extensions: vec![dns_names(&hosts)], ..Fields::server() }.der(), "limit.san_count");
     let subtree = seq(&[&tlv(0x82, &[b"a.example"])]);
     let constraints = |count: usize| {
         let subtrees = subtree.repeat(count);
         let value = seq(&[&tlv(0xa0, &[&subtrees]), &tlv(0xa1, &[&subtrees])]);
-        Fields {
-            extensions: vec![ca(), extension(30, CRITICAL, &value)],
-            ..Fields::server()
-        }
-        .der()
+        Fields { extensions: vec![ca(), extension(30, CRITICAL, &value)], ..Fields::server() }.der()
     };
     refused(&constraints(1000), "limit.name_constraints");
     refused(&constraints(10_000), "limit.name_constraints");
     assert!(look(&constraints(125)).accepted);
     let padding = extension(99, &[], &[7; 40_000]);
-    refused(
-        &Fields {
-            extensions: vec![padding],
-            ..Fields::server()
-        }
-        .der(),
-        "input.too_large",
-    );
+    refused(&Fields { extensions: vec![padding], ..Fields::server() }.der(), "input.too_large");
 }
 
 #[test]
 fn extensions_are_checked() {
     let with = |extension: Vec<u8>| {
-        Fields {
-            extensions: vec![dns_names(&["a.example"]), extension],
-            ..Fields::server()
-        }
-        .der()
+        Fields { extensions: vec![dns_names(&["a.example"]), extension], ..Fields::server() }.der()
     };
     refused(&with(dns_names(&["b.example"])), "cert.ext_duplicate");
     noticed(&with(extension(99, CRITICAL, &[5, 0])), "cert.ext_critical");
@@ -427,48 +309,23 @@ fn extensions_are_checked() {
 fn algorithms_are_checked() {
     let signed = |oid: &[u8]| {
         let algorithm = seq(&[&tlv(6, &[oid]), &[5, 0]]);
-        Fields {
-            algorithm,
-            ..Fields::server()
-        }
-        .der()
+        Fields { algorithm, ..Fields::server() }.der()
     };
-    noticed(
-        &signed(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5]),
-        "sig.sha1",
-    );
-    refused(
-        &signed(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4]),
-        "sig.broken",
-    );
-    refused(
-        &signed(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 2]),
-        "sig.broken",
-    );
+    noticed(&signed(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5]), "sig.sha1");
+    refused(&signed(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4]), "sig.broken");
+    refused(&signed(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 2]), "sig.broken");
 }
 
 #[test]
 fn addresses_inside_are_noticed() {
-    for url in [
-        "http://10.1.2.3/ca.cer",
-        "http://[::ffff:127.0.0.1]/",
-        "file:///etc/passwd",
-        "gopher://x/",
-    ] {
+    for url in ["http://10.1.2.3/ca.cer", "http://[::ffff:127.0.0.1]/", "file:///etc/passwd", "gopher://x/"] {
         let location = tlv(0x86, &[url.as_bytes()]);
         let access = seq(&[&seq(&[&[6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 2], &location])]);
         let aia = seq(&[&[6, 8, 0x2b, 6, 1, 5, 5, 7, 1, 1], &tlv(4, &[&access])]);
         let points = seq(&[&seq(&[&tlv(0xa0, &[&tlv(0xa0, &[&location])])])]);
         for extension in [aia, extension(31, &[], &points)] {
             let extensions = vec![dns_names(&["a.example"]), extension];
-            noticed(
-                &Fields {
-                    extensions,
-                    ..Fields::server()
-                }
-                .der(),
-                "net.blocked",
-            );
+            noticed(&Fields { extensions, ..Fields::server() }.der(), "net.blocked");
         }
     }
 }
@@ -479,11 +336,7 @@ const RSA: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
 
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let key = bits(RSA, &seq(&[&tlv(2, &[modulus]), &tlv(2, &[exponent])]));
-    Fields {
-        spki: key,
-        ..Fields::server()
-    }
-    .der()
+    Fields { spki: key, ..Fields::server() }.der()
 }
 
 /// A modulus of 2048 bits with a zero octet in front.
@@ -518,20 +371,12 @@ fn bad_rsa_keys_are_refused() {
 
 #[test]
 fn bad_ec_keys_are_refused() {
-    const P256: &[u8] = &[
-        6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7,
-    ];
-    const SECP256K1: &[u8] = &[
-        6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 5, 0x2b, 0x81, 4, 0, 0x0a,
-    ];
+    const P256: &[u8] =
+        &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+    const SECP256K1: &[u8] = &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 5, 0x2b, 0x81, 4, 0, 0x0a];
     const EXPLICIT: &[u8] = &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x30, 0];
-    let ec = |algorithm: &[u8], point: &[u8]| {
-        Fields {
-            spki: bits(algorithm, point),
-            ..Fields::server()
-        }
-        .der()
-    };
+    let ec =
+        |algorithm: &[u8], point: &[u8]| Fields { spki: bits(algorithm, point), ..Fields::server() }.der();
     let mut off = vec![4];
     off.extend([7; 64]);
     refused(&ec(P256, &off), "key.ec_point");
@@ -542,14 +387,7 @@ fn bad_ec_keys_are_refused() {
     refused(&ec(EXPLICIT, &off), "key.curve");
     refused(&ec(&P256[..9], &off), "key.curve");
     let short = bits(&[6, 3, 0x2b, 0x65, 0x70], &[7; 31]);
-    refused(
-        &Fields {
-            spki: short,
-            ..Fields::server()
-        }
-        .der(),
-        "key.ec_point",
-    );
+    refused(&Fields { spki: short, ..Fields::server() }.der(), "key.ec_point");
 }
 
 // ---- encrypted keys ----
@@ -558,29 +396,17 @@ fn bad_ec_keys_are_refused() {
 fn pbkdf2(iterations: &[u8], key_length: &[u8]) -> Vec<u8> {
     let sha256 = seq(&[&[6, 8, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 9, 5, 0]]);
     let parameters = seq(&[&tlv(4, &[b"saltsalt"]), iterations, key_length, &sha256]);
-    encrypted(
-        &seq(&[&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12], &parameters]),
-        16,
-    )
+    encrypted(&seq(&[&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12], &parameters]), 16)
 }
 
 fn scrypt(numbers: &[u8]) -> Vec<u8> {
     let parameters = seq(&[&tlv(4, &[b"saltsalt"]), numbers]);
-    encrypted(
-        &seq(&[&[6, 9, 0x2b, 6, 1, 4, 1, 0xda, 0x47, 4, 11], &parameters]),
-        16,
-    )
+    encrypted(&seq(&[&[6, 9, 0x2b, 6, 1, 4, 1, 0xda, 0x47, 4, 11], &parameters]), 16)
 }
 
 fn encrypted(derivation: &[u8], vector: usize) -> Vec<u8> {
-    let aes = seq(&[
-        &[6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 0x2a],
-        &tlv(4, &[&vec![0; vector]]),
-    ]);
-    let pbes2 = seq(&[
-        &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 13],
-        &seq(&[derivation, &aes]),
-    ]);
+    let aes = seq(&[&[6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 0x2a], &tlv(4, &[&vec![0; vector]])]);
+    let pbes2 = seq(&[&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 13], &seq(&[derivation, &aes])]);
     seq(&[&pbes2, &tlv(4, &[&[7; 160]])])
 }
 
@@ -594,24 +420,14 @@ fn costly_key_derivation_is_refused_before_it_begins() {
     ] {
         refused(&pbkdf2(iterations, &[]), "limit.kdf_cost");
     }
-    refused(
-        &pbkdf2(&[2, 2, 3, 0xe8], &[2, 5, 0, 0x80, 0, 0, 0]),
-        "limit.kdf_cost",
-    );
-    refused(
-        &scrypt(&[2, 6, 1, 0, 0, 0, 0, 0, 2, 1, 8, 2, 1, 1]),
-        "limit.kdf_cost",
-    );
+    refused(&pbkdf2(&[2, 2, 3, 0xe8], &[2, 5, 0, 0x80, 0, 0, 0]), "limit.kdf_cost");
+    refused(&scrypt(&[2, 6, 1, 0, 0, 0, 0, 0, 2, 1, 8, 2, 1, 1]), "limit.kdf_cost");
     refused(&scrypt(&[2, 2, 0x40, 0, 2, 1, 8, 2, 1, 100]), "limit.kdf_cost");
     // Each of them alone is within the limit; the file is not.
     let one = pem("ENCRYPTED PRIVATE KEY", &pbkdf2(&[2, 3, 0x0f, 0x42, 0x40], &[]));
     refused(one.repeat(3).as_bytes(), "limit.kdf_cost");
     refused(one.repeat(2).as_bytes(), "pass.needed");
-    assert!(
-        started.elapsed() < Duration::from_millis(500),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -627,15 +443,9 @@ fn senseless_key_derivation_is_refused() {
     let sound = pbkdf2(&[2, 2, 3, 0xe8], &[2, 1, 32]);
     refused(&sound, "pass.needed");
     let inspection = inspect(&sound, Some("nope"), NOW);
-    assert!(
-        !inspection.accepted && has(&inspection, "pass.wrong"),
-        "{:?}",
-        inspection.findings
-    );
-    let pbes1 = seq(&[
-        &seq(&[&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 3], &seq(&[])]),
-        &tlv(4, &[&[7; 8]]),
-    ]);
+    assert!(!inspection.accepted && has(&inspection, "pass.wrong"), "{:?}", inspection.findings);
+    let pbes1 =
+        seq(&[&seq(&[&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 3], &seq(&[])]), &tlv(4, &[&[7; 8]])]);
     refused(&pbes1, "key.encryption_unsupported");
 }
 
@@ -650,11 +460,7 @@ fn short_initialisation_vectors_do_not_reach_the_cipher() {
 
 /// An Ed25519 key as PKCS#8 (RFC 8410, section 7).
 fn private_key(number: u8) -> String {
-    let der = seq(&[
-        &[2, 1, 0],
-        &seq(&[&[6, 3, 0x2b, 0x65, 0x70]]),
-        &tlv(4, &[&tlv(4, &[&[number; 32]])]),
-    ]);
+    let der = seq(&[&[2, 1, 0], &seq(&[&[6, 3, 0x2b, 0x65, 0x70]]), &tlv(4, &[&tlv(4, &[&[number; 32]])])]);
     pem("PRIVATE KEY", &der)
 }
 
@@ -664,17 +470,11 @@ fn keys_must_fit_and_be_one() {
     clean((private_key(1) + &leaf).as_bytes());
     clean((private_key(1) + &leaf + &private_key(1)).as_bytes());
     refused((private_key(2) + &leaf).as_bytes(), "key.mismatch");
-    refused(
-        (private_key(1) + &leaf + &private_key(2)).as_bytes(),
-        "import.ambiguous_key",
-    );
+    refused((private_key(1) + &leaf + &private_key(2)).as_bytes(), "import.ambiguous_key");
 }
 
 fn chain(ders: &[Vec<u8>]) -> Vec<u8> {
-    ders.iter()
-        .map(|der| pem("CERTIFICATE", der))
-        .collect::<String>()
-        .into_bytes()
+    ders.iter().map(|der| pem("CERTIFICATE", der)).collect::<String>().into_bytes()
 }
 
 #[test]
@@ -684,33 +484,18 @@ fn chains_are_repaired_and_it_is_said() {
     let root = Fields::ca("Root", 101, "Root", 101).der();
     let stranger = Fields::ca("Other", 102, "Other", 102).der();
     clean(&chain(&[leaf.clone(), issuing.clone(), root.clone()]));
-    noticed(
-        &chain(&[root.clone(), issuing.clone(), leaf.clone()]),
-        "chain.reordered",
-    );
-    noticed(
-        &chain(&[leaf.clone(), issuing.clone(), issuing.clone(), root.clone()]),
-        "chain.deduplicated",
-    );
+    noticed(&chain(&[root.clone(), issuing.clone(), leaf.clone()]), "chain.reordered");
+    noticed(&chain(&[leaf.clone(), issuing.clone(), issuing.clone(), root.clone()]), "chain.deduplicated");
     let inspection = noticed(&chain(&[leaf.clone(), root.clone()]), "chain.incomplete");
     assert!(!has(&inspection, "chain.root_missing"));
     noticed(&chain(&[leaf.clone(), issuing.clone()]), "chain.root_missing");
-    noticed(
-        &chain(&[leaf.clone(), issuing.clone(), root.clone(), stranger.clone()]),
-        "chain.unrelated",
-    );
+    noticed(&chain(&[leaf.clone(), issuing.clone(), root.clone(), stranger.clone()]), "chain.unrelated");
     clean(&chain(&[root, stranger]));
-    let shorter = Fields {
-        not_after: "20261130000000Z".to_owned(),
-        ..Fields::ca("CA", 100, "CA", 100)
-    }
-    .der();
+    let shorter =
+        Fields { not_after: "20261130000000Z".to_owned(), ..Fields::ca("CA", 100, "CA", 100) }.der();
     noticed(&chain(&[leaf.clone(), shorter]), "chain.expires_before_leaf");
-    let expired = Fields {
-        not_after: "20261115000000Z".to_owned(),
-        ..Fields::ca("CA", 100, "CA", 100)
-    }
-    .der();
+    let expired =
+        Fields { not_after: "20261115000000Z".to_owned(), ..Fields::ca("CA", 100, "CA", 100) }.der();
     noticed(&chain(&[leaf, expired]), "chain.expired");
 }
 
@@ -722,26 +507,11 @@ fn loops_and_crowds_end_quickly() {
     let down = Fields::ca("CB", 101, "CA", 100).der();
     noticed(&chain(&[leaf.clone(), up, down]), "chain.loop");
     // Sixty CAs of one name and one key, all issued by it: every path leads to every other.
-    let crowd = (0..60).map(|serial| {
-        Fields {
-            serial: vec![serial + 1],
-            ..Fields::ca("CA", 100, "CA", 100)
-        }
-        .der()
-    });
-    refused(
-        &chain(&std::iter::once(leaf.clone()).chain(crowd).collect::<Vec<_>>()),
-        "chain.budget",
-    );
+    let crowd =
+        (0..60).map(|serial| Fields { serial: vec![serial + 1], ..Fields::ca("CA", 100, "CA", 100) }.der());
+    refused(&chain(&std::iter::once(leaf.clone()).chain(crowd).collect::<Vec<_>>()), "chain.budget");
     // Sixty CAs of one name with sixty keys that issued each other.
     let ring = (0..60).map(|number| Fields::ca("CA", 100 + number, "CA", 100 + (number + 1) % 60).der());
-    refused(
-        &chain(&std::iter::once(leaf).chain(ring).collect::<Vec<_>>()),
-        "chain.budget",
-    );
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        started.elapsed()
-    );
+    refused(&chain(&std::iter::once(leaf).chain(ring).collect::<Vec<_>>()), "chain.budget");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }

@@ -65,9 +65,6 @@ mod tests {
         let derived: std::collections::BTreeSet<_> = labels.iter().map(|label| *key.derive(label)).collect();
         assert_eq!(derived.len(), labels.len());
         assert!(!derived.contains(key.bytes()));
-        assert_eq!(
-            key.derive(label::FIELD),
-            InstanceKey::from_bytes([1; 32]).derive(label::FIELD)
-        );
+        assert_eq!(key.derive(label::FIELD), InstanceKey::from_bytes([1; 32]).derive(label::FIELD));
     }
 }

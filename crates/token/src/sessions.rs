@@ -78,9 +78,8 @@ mod tests {
         let soft = TokenId::soft();
         assert_eq!(sessions.generation(), 0);
         let session = sessions.open(session(&soft, 1));
-        let (_, sealed) = session
-            .generate(KeyAlgorithm::EcP256, Exportable::Never, &Counting::new())
-            .unwrap();
+        let (_, sealed) =
+            session.generate(KeyAlgorithm::EcP256, Exportable::Never, &Counting::new()).unwrap();
         let signer = session.signer(&sealed, &may_issue()).unwrap();
         assert!(signer.sign(SignatureScheme::EcdsaP256Sha256, b"m").is_ok());
         assert!(sessions.session(&soft).is_some());
@@ -88,10 +87,7 @@ mod tests {
         assert!(sessions.close(&soft));
         assert!(sessions.session(&soft).is_none());
         assert_eq!(sessions.generation(), 2);
-        assert_eq!(
-            signer.sign(SignatureScheme::EcdsaP256Sha256, b"m"),
-            Err(SignError::TokenUnavailable)
-        );
+        assert_eq!(signer.sign(SignatureScheme::EcdsaP256Sha256, b"m"), Err(SignError::TokenUnavailable));
         let refused = session.signer(&sealed, &may_issue()).err();
         assert_eq!(refused, Some(TokenError::LoggedOut { token: soft.clone() }));
         assert!(!sessions.close(&soft));
@@ -104,9 +100,7 @@ mod tests {
         let other = sessions.open(session(&TokenId::system(), 2));
         let second = sessions.open(session(&TokenId::soft(), 1));
         let made = |session: &Session| {
-            session
-                .generate(KeyAlgorithm::EcP256, Exportable::Never, &Counting::new())
-                .is_ok()
+            session.generate(KeyAlgorithm::EcP256, Exportable::Never, &Counting::new()).is_ok()
         };
         assert!(!made(&first) && made(&other) && made(&second));
     }

@@ -20,49 +20,29 @@ pub async fn activate(
     by: &Authorized<uses::ManageTlsCertificates>,
     id: &Fingerprint,
 ) -> Result<(), Error> {
-    act::audited(
-        app,
-        by.actor(),
-        Action::CertificateActivate,
-        &id.to_string(),
-        async {
-            let (id, now, random) = (*id, app.now(), app.random_source());
-            let (event, actor) = (
-                Event::done(now, by.actor(), Action::CertificateActivate, id.to_string()),
-                by.actor().name(),
-            );
-            app.commit("certificate.activate", move |tx| {
-                let entry =
-                    store::certificate::find(tx, &id)?.ok_or_else(|| Error::not_found("certificate", id))?;
-                let view = super::view(tx, entry, now)?;
-                let Some(lineage) = view.lineage else {
-                    let what = "the certificate belongs to no lineage";
-                    return Err(Error::conflict(
-                        "lineage.none",
-                        what,
-                        "Make a lineage from it first.",
-                    ));
-                };
-                if let Some(error) = view
-                    .findings
-                    .iter()
-                    .find(|finding| finding.severity == Severity::Error)
-                {
-                    return Err(Error::conflict(
-                        error.code,
-                        error.what.clone(),
-                        error.repair.clone(),
-                    ));
-                }
-                make_current(tx, &lineage, &view.entry, now, (&actor, &*random))?;
-                act::record(tx, &event.clone().with(Field::Lineage, &lineage.id))
-            })
-            .await?;
-            app.served_changed();
-            app.wake();
-            Ok(())
-        },
-    )
+    act::audited(app, by.actor(), Action::CertificateActivate, &id.to_string(), async {
+        let (id, now, random) = (*id, app.now(), app.random_source());
+        let (event, actor) =
+            (Event::done(now, by.actor(), Action::CertificateActivate, id.to_string()), by.actor().name());
+        app.commit("certificate.activate", move |tx| {
+            let entry =
+                store::certificate::find(tx, &id)?.ok_or_else(|| Error::not_found("certificate", id))?;
+            let view = super::view(tx, entry, now)?;
+            let Some(lineage) = view.lineage else {
+                let what = "the certificate belongs to no lineage";
+                return Err(Error::conflict("lineage.none", what, "Make a lineage from it first."));
+            };
+            if let Some(error) = view.findings.iter().find(|finding| finding.severity == Severity::Error) {
+                return Err(Error::conflict(error.code, error.what.clone(), error.repair.clone()));
+            }
+            make_current(tx, &lineage, &view.entry, now, (&actor, &*random))?;
+            act::record(tx, &event.clone().with(Field::Lineage, &lineage.id))
+        })
+        .await?;
+        app.served_changed();
+        app.wake();
+        Ok(())
+    })
     .await
 }
 
@@ -110,12 +90,6 @@ pub(crate) fn plan_deployment(
         changed: now,
     };
     store::deployment::insert(tx, &deployment)?;
-    let job = job::new(
-        JobId::random(random),
-        JobKind::DeploymentRun,
-        &deployment.id,
-        actor,
-        now,
-    );
+    let job = job::new(JobId::random(random), JobKind::DeploymentRun, &deployment.id, actor, now);
     Ok(store::job::add(tx, &job)?)
 }

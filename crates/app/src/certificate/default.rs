@@ -13,44 +13,26 @@ pub async fn set_default(
     by: &Authorized<uses::ManageTlsCertificates>,
     id: &Fingerprint,
 ) -> Result<(), Error> {
-    act::audited(
-        app,
-        by.actor(),
-        Action::CertificateDefault,
-        &id.to_string(),
-        async {
-            let (id, now) = (*id, app.now());
-            let event = Event::done(now, by.actor(), Action::CertificateDefault, id.to_string());
-            app.commit("certificate.default", move |tx| {
-                let entry =
-                    store::certificate::find(tx, &id)?.ok_or_else(|| Error::not_found("certificate", id))?;
-                if !entry.has_key {
-                    let what = "the private key of this certificate is not here";
-                    return Err(Error::conflict(
-                        "key.missing",
-                        what,
-                        "Choose a certificate whose key is here.",
-                    ));
-                }
-                let view = super::view(tx, entry, now)?;
-                if let Some(error) = view
-                    .findings
-                    .iter()
-                    .find(|finding| finding.severity == Severity::Error)
-                {
-                    return Err(Error::conflict(
-                        error.code,
-                        error.what.clone(),
-                        error.repair.clone(),
-                    ));
-                }
-                setting::put_fingerprint(tx, setting::DEFAULT_CERTIFICATE, &id)?;
-                act::record(tx, &event)
-            })
-            .await?;
-            app.served_changed();
-            Ok(())
-        },
-    )
+    act::audited(app, by.actor(), Action::CertificateDefault, &id.to_string(), async {
+        let (id, now) = (*id, app.now());
+        let event = Event::done(now, by.actor(), Action::CertificateDefault, id.to_string());
+        app.commit("certificate.default", move |tx| {
+            let entry =
+                store::certificate::find(tx, &id)?.ok_or_else(|| Error::not_found("certificate", id))?;
+            if !entry.has_key {
+                let what = "the private key of this certificate is not here";
+                return Err(Error::conflict("key.missing", what, "Choose a certificate whose key is here."));
+            }
+            let view = super::view(tx, entry, now)?;
+            if let Some(error) = view.findings.iter().find(|finding| finding.severity == Severity::Error) {
+                return Err(Error::conflict(error.code, error.what.clone(), error.repair.clone()));
+            }
+            setting::put_fingerprint(tx, setting::DEFAULT_CERTIFICATE, &id)?;
+            act::record(tx, &event)
+        })
+        .await?;
+        app.served_changed();
+        Ok(())
+    })
     .await
 }

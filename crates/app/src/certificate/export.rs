@@ -54,11 +54,7 @@ pub async fn export(
     let above = |root: WithRoot| -> Vec<Certificate> {
         let chain = view.chain.served.iter().skip(1);
         let root = view.chain.root.iter().filter(|_| root == WithRoot::Included);
-        chain
-            .chain(root)
-            .filter(|one| one.fingerprint() != *id)
-            .cloned()
-            .collect()
+        chain.chain(root).filter(|one| one.fingerprint() != *id).cloned().collect()
     };
     let leaf = &view.entry.certificate;
     let pem = |name: String, certificates: &[Certificate]| File {

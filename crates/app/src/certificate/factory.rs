@@ -17,11 +17,7 @@ pub const NAME: &str = "Claviger factory certificate";
 
 /// Makes the factory certificate where there is none. The edge's own actor signs it, nobody is there yet.
 pub async fn ensure(app: &App) -> Result<(), Error> {
-    let there = app
-        .read("factory.find", |tx| {
-            setting::fingerprint(tx, setting::FACTORY_CERTIFICATE)
-        })
-        .await?;
+    let there = app.read("factory.find", |tx| setting::fingerprint(tx, setting::FACTORY_CERTIFICATE)).await?;
     if there.is_some() {
         return Ok(());
     }
@@ -38,13 +34,8 @@ pub async fn ensure(app: &App) -> Result<(), Error> {
     let now = app.now();
     let row = super::row(certificate, NAME.to_owned(), Source::Factory, None, now);
     let fingerprint = row.fingerprint();
-    let event = Event::done(
-        now,
-        &Actor::Installer,
-        Action::CertificateSelfSign,
-        fingerprint.to_string(),
-    )
-    .with(Field::Label, NAME);
+    let event = Event::done(now, &Actor::Installer, Action::CertificateSelfSign, fingerprint.to_string())
+        .with(Field::Label, NAME);
     app.commit("factory.make", move |tx| {
         store::key::insert(tx, &made.key, &made.sealed)?;
         store::certificate::insert(tx, &row)?;
@@ -61,17 +52,10 @@ fn names(app: &App) -> Result<Subject, Error> {
     let host = host_of(&app.config().base_url);
     let mut names = vec![SubjectAltName::parse("localhost")?];
     names.extend(SubjectAltName::parse(&host));
-    names.extend(
-        ["127.0.0.1", "::1"]
-            .into_iter()
-            .filter_map(|address| SubjectAltName::parse(address).ok()),
-    );
+    names.extend(["127.0.0.1", "::1"].into_iter().filter_map(|address| SubjectAltName::parse(address).ok()));
     names.sort();
     names.dedup();
-    let subject = vec![Attribute {
-        kind: AttributeType::CommonName,
-        value: NAME.to_owned(),
-    }];
+    let subject = vec![Attribute { kind: AttributeType::CommonName, value: NAME.to_owned() }];
     Ok(check_subject(subject, names)?)
 }
 

@@ -69,9 +69,8 @@ pub async fn import(
             .map(parse_label)
             .transpose()?;
         let (files, passphrase) = (input.files, input.passphrase);
-        let brought = app
-            .deriving(move || read_all(&files, passphrase.as_ref().map(|text| text.as_str())))
-            .await??;
+        let brought =
+            app.deriving(move || read_all(&files, passphrase.as_ref().map(|text| text.as_str()))).await??;
         let (now, random) = (app.now(), app.random_source());
         let made = match &brought.key {
             Some(private) => {
@@ -143,31 +142,19 @@ fn read_all(files: &[Vec<u8>], passphrase: Option<&str>) -> Result<Brought, Refu
     }
     if certificates.len() > MOST {
         let what = format!("{} certificates are more than {MOST}", certificates.len());
-        return Err(Refusal::new(
-            "limit.cert_count",
-            what,
-            "Import them in several parts.",
-        ));
+        return Err(Refusal::new("limit.cert_count", what, "Import them in several parts."));
     }
     let key = only_key(keys)?;
     refuse_mismatch(key.as_ref(), &certificates)?;
     let mut seen = std::collections::BTreeSet::new();
     certificates.retain(|certificate| seen.insert(certificate.fingerprint()));
     certificates.sort_by_key(|certificate| (certificate.is_ca(), certificate.is_self_signed()));
-    Ok(Brought {
-        certificates,
-        key,
-        findings,
-    })
+    Ok(Brought { certificates, key, findings })
 }
 
 fn is_a_request() -> Refusal {
     let repair = "Give the request to your CA, and import the certificate that it answers with.";
-    Refusal::new(
-        "import.csr",
-        "this is a certificate request, not a certificate",
-        repair,
-    )
+    Refusal::new("import.csr", "this is a certificate request, not a certificate", repair)
 }
 
 fn only_key(keys: BTreeMap<KeyId, PrivateKey>) -> Result<Option<PrivateKey>, Refusal> {
@@ -177,37 +164,19 @@ fn only_key(keys: BTreeMap<KeyId, PrivateKey>) -> Result<Option<PrivateKey>, Ref
         (key, 0 | 1) => Ok(key),
         (_, count) => {
             let what = format!("the files hold {count} private keys");
-            Err(Refusal::new(
-                "import.ambiguous_key",
-                what,
-                "Import each key with its certificate by itself.",
-            ))
+            Err(Refusal::new("import.ambiguous_key", what, "Import each key with its certificate by itself."))
         }
     }
 }
 
 fn refuse_mismatch(key: Option<&PrivateKey>, certificates: &[Certificate]) -> Result<(), Refusal> {
     let Some(key) = key else { return Ok(()) };
-    let leaves: Vec<&Certificate> = certificates
-        .iter()
-        .filter(|certificate| !certificate.is_ca())
-        .collect();
-    if leaves.is_empty()
-        || certificates
-            .iter()
-            .any(|certificate| certificate.key_id() == key.id())
-    {
+    let leaves: Vec<&Certificate> = certificates.iter().filter(|certificate| !certificate.is_ca()).collect();
+    if leaves.is_empty() || certificates.iter().any(|certificate| certificate.key_id() == key.id()) {
         return Ok(());
     }
-    let what = format!(
-        "the private key does not belong to the certificate of {}",
-        leaves[0].display_name()
-    );
-    Err(Refusal::new(
-        "key.mismatch",
-        what,
-        "Find the key that the certificate was asked for with.",
-    ))
+    let what = format!("the private key does not belong to the certificate of {}", leaves[0].display_name());
+    Err(Refusal::new("key.mismatch", what, "Find the key that the certificate was asked for with."))
 }
 
 fn seal(
@@ -219,14 +188,7 @@ fn seal(
 ) -> Result<MadeKey, Error> {
     let exportable = exportable.unwrap_or_else(|| domain::key::exportable_by_default(Some(KeyUsage::Tls)));
     let sealed = session_of(app, token)?.import(private, exportable, app.random())?;
-    let key = describe(
-        label,
-        private.public_key(),
-        &sealed,
-        Some(KeyUsage::Tls),
-        Born::Imported,
-        app.now(),
-    );
+    let key = describe(label, private.public_key(), &sealed, Some(KeyUsage::Tls), Born::Imported, app.now());
     Ok(MadeKey { key, sealed })
 }
 
@@ -243,20 +205,12 @@ struct Storing {
 
 impl Storing {
     fn object(&self) -> String {
-        let first = self
-            .certificates
-            .first()
-            .map(|certificate| certificate.fingerprint().to_string());
-        first
-            .or_else(|| self.made.as_ref().map(|made| made.key.id.to_string()))
-            .unwrap_or_default()
+        let first = self.certificates.first().map(|certificate| certificate.fingerprint().to_string());
+        first.or_else(|| self.made.as_ref().map(|made| made.key.id.to_string())).unwrap_or_default()
     }
 
     fn write(&self, tx: &Tx<'_>, random: &dyn Random) -> Result<Imported, Error> {
-        let mut imported = Imported {
-            findings: self.findings.clone(),
-            ..Imported::default()
-        };
+        let mut imported = Imported { findings: self.findings.clone(), ..Imported::default() };
         if let Some(made) = &self.made {
             imported.keys.push(self.write_key(tx, made)?);
         }
@@ -265,13 +219,7 @@ impl Storing {
         for authority in authorities {
             let entry = CertificateEntry {
                 has_key: store::key::find(tx, &authority.key_id())?.is_some(),
-                ..row(
-                    authority.clone(),
-                    authority.display_name(),
-                    Source::Imported,
-                    None,
-                    self.now,
-                )
+                ..row(authority.clone(), authority.display_name(), Source::Imported, None, self.now)
             };
             imported.new += usize::from(store::certificate::insert(tx, &entry)?);
         }
@@ -296,10 +244,7 @@ impl Storing {
                 }
             };
         }
-        let mut made = MadeKey {
-            key: made.key.clone(),
-            sealed: made.sealed.clone(),
-        };
+        let mut made = MadeKey { key: made.key.clone(), sealed: made.sealed.clone() };
         if self.name.is_none() {
             made.key.label = free_label(tx, &made.key.label)?;
         }
@@ -318,10 +263,8 @@ impl Storing {
         let key = store::key::find(tx, &leaf.key_id())?;
         let requests = store::csr::waiting_of_key(tx, &leaf.key_id())?;
         let lineage = self.lineage_of(tx, leaf, &requests)?;
-        let named = self
-            .name
-            .clone()
-            .or_else(|| requests.first().map(|request| request.friendly_name.clone()));
+        let named =
+            self.name.clone().or_else(|| requests.first().map(|request| request.friendly_name.clone()));
         let named = named.or_else(|| key.as_ref().map(|key| key.label.clone()));
         let entry = CertificateEntry {
             has_key: key.is_some(),
@@ -357,14 +300,14 @@ impl Storing {
         let by_request = requests.iter().find_map(|request| request.lineage.clone());
         let id = match self.lineage.clone().or(by_request) {
             Some(id) => Some(id),
-            None => store::certificate::by_key(tx, &leaf.key_id())?
-                .into_iter()
-                .find_map(|entry| entry.lineage),
+            None => {
+                store::certificate::by_key(tx, &leaf.key_id())?.into_iter().find_map(|entry| entry.lineage)
+            }
         };
         match id {
-            Some(id) => store::lineage::find(tx, &id)?
-                .map(Some)
-                .ok_or_else(|| Error::not_found("lineage", id)),
+            Some(id) => {
+                store::lineage::find(tx, &id)?.map(Some).ok_or_else(|| Error::not_found("lineage", id))
+            }
             None => Ok(None),
         }
     }
@@ -414,12 +357,8 @@ impl Storing {
 
     fn views(&self, tx: &Tx<'_>) -> Result<Vec<CertificateView>, Error> {
         // A large bundle is not shown one by one.
-        let shown: Vec<Fingerprint> = self
-            .certificates
-            .iter()
-            .take(50)
-            .map(Certificate::fingerprint)
-            .collect();
+        let shown: Vec<Fingerprint> =
+            self.certificates.iter().take(50).map(Certificate::fingerprint).collect();
         let mut views = Vec::with_capacity(shown.len());
         for fingerprint in shown {
             if let Some(entry) = store::certificate::find(tx, &fingerprint)? {

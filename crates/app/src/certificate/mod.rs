@@ -64,9 +64,7 @@ pub(crate) fn view(tx: &Tx<'_>, entry: CertificateEntry, now: Moment) -> Result<
     let fingerprint = entry.fingerprint();
     let chosen = |name| setting::fingerprint(tx, name).map(|chosen| chosen == Some(fingerprint));
     Ok(CertificateView {
-        is_current: lineage
-            .as_ref()
-            .is_some_and(|lineage| lineage.current == Some(fingerprint)),
+        is_current: lineage.as_ref().is_some_and(|lineage| lineage.current == Some(fingerprint)),
         is_default: chosen(setting::DEFAULT_CERTIFICATE)?,
         is_factory: chosen(setting::FACTORY_CERTIFICATE)?,
         entry,

@@ -52,12 +52,9 @@ pub async fn self_sign(
         let label = parse_label(&input.friendly_name)?;
         if !(1..=3_650).contains(&input.days) {
             let what = format!("{} days are not between 1 and 3650", input.days);
-            return Err(Refusal::new(
-                "cert.lifetime",
-                what,
-                "Choose a number of days between 1 and 3650.",
-            )
-            .into());
+            return Err(
+                Refusal::new("cert.lifetime", what, "Choose a number of days between 1 and 3650.").into()
+            );
         }
         let subject = check_subject(input.subject, input.names)?;
         let (sealed, made) = choose_key(app, &input.key, &label).await?;
@@ -81,23 +78,15 @@ pub async fn self_sign(
             .await?;
         app.served_changed();
         app.wake();
-        Ok(SelfSigned {
-            view,
-            added_name: subject.added_name,
-        })
+        Ok(SelfSigned { view, added_name: subject.added_name })
     })
     .await
 }
 
 fn event<U: Use>(by: &Authorized<U>, certificate: &Certificate, now: Moment) -> Event {
-    Event::done(
-        now,
-        by.actor(),
-        Action::CertificateSelfSign,
-        certificate.fingerprint().to_string(),
-    )
-    .with(Field::Key, certificate.key_id())
-    .with(Field::Subject, certificate.subject())
+    Event::done(now, by.actor(), Action::CertificateSelfSign, certificate.fingerprint().to_string())
+        .with(Field::Key, certificate.key_id())
+        .with(Field::Subject, certificate.subject())
 }
 
 /// Lets a key sign its own certificate, by the same two steps as every issuer.
@@ -123,9 +112,9 @@ pub(crate) async fn certify<U: Use>(
     };
     let signer = signing::open(app, sealed, by)?;
     match connector.prepare(&wanted, None, app.random())? {
-        Answer::Prepared(prepared) => Ok(app
-            .blocking(move || connector.finish(&prepared.to_be_signed, None, &*signer))
-            .await??),
+        Answer::Prepared(prepared) => {
+            Ok(app.blocking(move || connector.finish(&prepared.to_be_signed, None, &*signer)).await??)
+        }
         Answer::WaitForPerson(what) => Err(Error::internal("a self-signed certificate waits", &what)),
     }
 }

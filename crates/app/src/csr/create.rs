@@ -85,19 +85,14 @@ pub async fn create(
             act::record(tx, &event)
         })
         .await?;
-        Ok(CsrCreated {
-            entry,
-            added_name: subject.added_name,
-        })
+        Ok(CsrCreated { entry, added_name: subject.added_name })
     })
     .await
 }
 
 fn refuse_foreign_lineage(tx: &Tx<'_>, lineage: Option<&LineageId>) -> Result<(), Error> {
     let Some(id) = lineage else { return Ok(()) };
-    store::lineage::find(tx, id)?
-        .map(drop)
-        .ok_or_else(|| Error::not_found("lineage", id))
+    store::lineage::find(tx, id)?.map(drop).ok_or_else(|| Error::not_found("lineage", id))
 }
 
 /// Checks a subject and its names; a common name that is a host name becomes the first alternative name.
@@ -114,17 +109,9 @@ pub(crate) fn check_subject(subject: Vec<Attribute>, names: Vec<SubjectAltName>)
     }
     if names.len() > 100 {
         let what = format!("{} alternative names are more than 100", names.len());
-        return Err(Refusal::new(
-            "limit.san_count",
-            what,
-            "Spread them over several certificates.",
-        ));
+        return Err(Refusal::new("limit.san_count", what, "Spread them over several certificates."));
     }
-    Ok(Subject {
-        subject,
-        names,
-        added_name,
-    })
+    Ok(Subject { subject, names, added_name })
 }
 
 /// The key that was chosen: made now and not yet stored, or one that is here.
@@ -185,9 +172,7 @@ pub(crate) async fn sign<U: Use>(
         names: subject.names.clone(),
         usage: usage_profile(usage),
     };
-    Ok(app
-        .blocking(move || pki::csr::build(&request, &*signer))
-        .await??)
+    Ok(app.blocking(move || pki::csr::build(&request, &*signer)).await??)
 }
 
 fn usage_profile(usage: KeyUsage) -> KeyUsageProfile {

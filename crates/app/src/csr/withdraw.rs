@@ -16,19 +16,12 @@ pub async fn withdraw(
     id: &CsrId,
 ) -> Result<(), Error> {
     act::audited(app, by.actor(), Action::CsrWithdraw, id.as_str(), async {
-        let (id, event) = (
-            id.clone(),
-            Event::done(app.now(), by.actor(), Action::CsrWithdraw, id.as_str()),
-        );
+        let (id, event) = (id.clone(), Event::done(app.now(), by.actor(), Action::CsrWithdraw, id.as_str()));
         app.commit("csr.withdraw", move |tx| {
             let entry = store::csr::find(tx, &id)?.ok_or_else(|| Error::not_found("csr", &id))?;
             if entry.state != CsrState::Waiting {
                 let what = format!("the request is {} already", entry.state);
-                return Err(Error::conflict(
-                    "csr.state",
-                    what,
-                    "There is nothing to withdraw.",
-                ));
+                return Err(Error::conflict("csr.state", what, "There is nothing to withdraw."));
             }
             store::csr::set_state(tx, &id, CsrState::Withdrawn)?;
             if let Some(lineage) = &entry.lineage

@@ -35,9 +35,7 @@ pub(crate) fn known_authority(
     };
     let certificate = |fingerprint| {
         let entry = store::certificate::find(tx, fingerprint)?;
-        entry
-            .map(|entry| entry.certificate)
-            .ok_or_else(|| Error::not_found("certificate", fingerprint))
+        entry.map(|entry| entry.certificate).ok_or_else(|| Error::not_found("certificate", fingerprint))
     };
     let key = store::key::sealed(tx, &pair.key)?.ok_or_else(|| Error::not_found("key", pair.key))?;
     let certificates = AuthorityCertificates {
@@ -87,14 +85,9 @@ async fn create(
     let public = pki::PublicKey::from_spki_der(&key.key.spki)?;
     let template = intermediate_template(&issuer.label, public, &root.certificate, now, app.random())?;
     let intermediate = certify(app, by, key, &template, Some(&root.made.sealed)).await?;
-    let event = Event::done(
-        now,
-        &Actor::Scheduler,
-        Action::AuthorityCreate,
-        issuer.id.as_str(),
-    )
-    .with(Field::Certificate, root.certificate.fingerprint())
-    .with(Field::Certificate, intermediate.certificate.fingerprint());
+    let event = Event::done(now, &Actor::Scheduler, Action::AuthorityCreate, issuer.id.as_str())
+        .with(Field::Certificate, root.certificate.fingerprint())
+        .with(Field::Certificate, intermediate.certificate.fingerprint());
     let (id, http_url) = (issuer.id.clone(), app.config().http_url.clone());
     app.commit("authority.create", move |tx| {
         let mut issuer = store::issuer::find(tx, &id)?.ok_or_else(|| Error::not_found("issuer", &id))?;
@@ -110,19 +103,10 @@ async fn create(
 
 fn write(tx: &Tx<'_>, id: &IssuerId, pair: [&Ca; 2], now: domain::Moment) -> Result<nouns::Authority, Error> {
     for ca in pair {
-        let mut made = MadeKey {
-            key: ca.made.key.clone(),
-            sealed: ca.made.sealed.clone(),
-        };
+        let mut made = MadeKey { key: ca.made.key.clone(), sealed: ca.made.sealed.clone() };
         made.key.label = free_label(tx, &made.key.label)?;
         insert(tx, &made)?;
-        let entry = row(
-            ca.certificate.clone(),
-            ca.certificate.display_name(),
-            Source::Internal,
-            None,
-            now,
-        );
+        let entry = row(ca.certificate.clone(), ca.certificate.display_name(), Source::Internal, None, now);
         store::certificate::insert(tx, &entry)?;
     }
     let [root, intermediate] = pair;
@@ -155,10 +139,7 @@ async fn certify(
     let signer = signing::open(app, signed_by.unwrap_or(&made.sealed), by)?;
     let tbs = pki::issue::to_be_signed(template, signer.algorithm().certificate_scheme())?;
     let der = app.blocking(move || pki::issue::sign(&tbs, &*signer)).await??;
-    Ok(Ca {
-        certificate: Certificate::parse(&der)?,
-        made,
-    })
+    Ok(Ca { certificate: Certificate::parse(&der)?, made })
 }
 
 /// A CA certificate for anybody who asks on the plain HTTP port: `ID` is the intermediate, `ID-root` the root.

@@ -12,13 +12,8 @@ use crate::{App, Error};
 
 /// All issuers.
 pub async fn list(app: &App, _by: &Authorized<uses::ViewCertificates>) -> Result<Vec<IssuerView>, Error> {
-    app.read("issuer.list", |tx| {
-        store::issuer::all(tx)?
-            .into_iter()
-            .map(|issuer| view(tx, issuer))
-            .collect()
-    })
-    .await
+    app.read("issuer.list", |tx| store::issuer::all(tx)?.into_iter().map(|issuer| view(tx, issuer)).collect())
+        .await
 }
 
 /// One issuer.
@@ -47,11 +42,7 @@ fn view(tx: &Tx<'_>, issuer: Issuer) -> Result<IssuerView, Error> {
         };
         Ok(store::certificate::find(tx, &fingerprint)?.map(|entry| entry.certificate))
     };
-    let (root, intermediate) = issuer
-        .authority
-        .as_ref()
-        .map(|pair| (pair.root, pair.intermediate))
-        .unzip();
+    let (root, intermediate) = issuer.authority.as_ref().map(|pair| (pair.root, pair.intermediate)).unzip();
     Ok(IssuerView {
         root: certificate(root)?,
         intermediate: certificate(intermediate)?,

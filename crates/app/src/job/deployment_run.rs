@@ -30,10 +30,7 @@ struct Plan {
 
 /// Runs one deployment.
 pub(super) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
-    let id: DeploymentId = job
-        .subject
-        .parse()
-        .map_err(|_| Error::not_found("deployment", &job.subject))?;
+    let id: DeploymentId = job.subject.parse().map_err(|_| Error::not_found("deployment", &job.subject))?;
     let by = authorize(&Actor::Scheduler, uses::Deploy, id.as_str())?;
     let plan = load(app, &id).await?;
     if plan.deployment.state.is_done() {
@@ -44,12 +41,7 @@ pub(super) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
         record(app, job, &plan, DeploymentState::Failed, trouble, Vec::new()).await?;
         return Ok(Done::said(trouble));
     }
-    tell(
-        app,
-        job,
-        JobState::Running,
-        &format!("installing on {}", plan.target.label),
-    );
+    tell(app, job, JobState::Running, &format!("installing on {}", plan.target.label));
     if let Err(error) = install(app, &by, &plan).await? {
         let trouble = said(&error);
         record(app, job, &plan, failed_state(&error), &trouble, Vec::new()).await?;
@@ -74,19 +66,8 @@ async fn load(app: &App, id: &DeploymentId) -> Result<Plan, Error> {
         let entry = entry.ok_or_else(|| Error::not_found("certificate", deployment.certificate))?;
         let sealed =
             store::key::sealed(tx, &entry.key())?.ok_or_else(|| Error::not_found("key", entry.key()))?;
-        let chain = chains::of(tx, &entry.certificate, now)?
-            .served
-            .into_iter()
-            .skip(1)
-            .collect();
-        Ok(Plan {
-            deployment,
-            lineage,
-            target,
-            entry,
-            chain,
-            sealed,
-        })
+        let chain = chains::of(tx, &entry.certificate, now)?.served.into_iter().skip(1).collect();
+        Ok(Plan { deployment, lineage, target, entry, chain, sealed })
     })
     .await
 }
@@ -103,17 +84,10 @@ async fn install(
     }
     let connector = connector(&plan.target)?;
     let private = private_key(app, by, plan)?;
-    let (settings, leaf, chain) = (
-        plan.target.settings.clone(),
-        plan.entry.certificate.clone(),
-        plan.chain.clone(),
-    );
+    let (settings, leaf, chain) =
+        (plan.target.settings.clone(), plan.entry.certificate.clone(), plan.chain.clone());
     app.blocking(move || {
-        let material = Material {
-            certificate: &leaf,
-            chain: &chain,
-            key: private.as_ref(),
-        };
+        let material = Material { certificate: &leaf, chain: &chain, key: private.as_ref() };
         connector.install(&settings, &material).map(drop)
     })
     .await
@@ -124,9 +98,7 @@ fn private_key(app: &App, by: &Authorized<uses::Deploy>, plan: &Plan) -> Result<
     if plan.sealed.exportable < Exportable::ToTargets {
         return Ok(None);
     }
-    Ok(Some(
-        key::session_of(app, &plan.sealed.token)?.export(&plan.sealed, by)?,
-    ))
+    Ok(Some(key::session_of(app, &plan.sealed.token)?.export(&plan.sealed, by)?))
 }
 
 fn connector(target: &Target) -> Result<&'static dyn deploy::Target, Error> {
@@ -141,12 +113,7 @@ async fn prove(app: &App, job: &Job, plan: &Plan) -> Result<Done, Error> {
         note(app, plan, DeploymentState::Installed, said).await?;
         return Ok(Done::said(said));
     }
-    tell(
-        app,
-        job,
-        JobState::Running,
-        &format!("looking at {} from outside", plan.target.label),
-    );
+    tell(app, job, JobState::Running, &format!("looking at {} from outside", plan.target.label));
     let expected = Expected {
         certificate: &plan.entry.certificate,
         chain: &plan.chain,
@@ -161,11 +128,7 @@ async fn prove(app: &App, job: &Job, plan: &Plan) -> Result<Done, Error> {
     match looks.iter().find(|look| !look.is_good()) {
         None => {
             record(app, job, plan, DeploymentState::Verified, "", seen).await?;
-            Ok(Done::said(format!(
-                "{} handshakes saw it on {}",
-                looks.len(),
-                plan.target.label
-            )))
+            Ok(Done::said(format!("{} handshakes saw it on {}", looks.len(), plan.target.label)))
         }
         Some(bad) => {
             let trouble = format!("at {} {}", bad.address, bad.trouble);
@@ -178,12 +141,7 @@ async fn prove(app: &App, job: &Job, plan: &Plan) -> Result<Done, Error> {
 
 fn addresses(app: &App, target: &Target) -> Vec<String> {
     if target.id == TargetId::edge() {
-        return app
-            .config()
-            .edge_address
-            .map(|address| address.to_string())
-            .into_iter()
-            .collect();
+        return app.config().edge_address.map(|address| address.to_string()).into_iter().collect();
     }
     target.addresses.clone()
 }
@@ -195,11 +153,7 @@ fn endpoint(app: &App, plan: &Plan, look: &EndpointLook) -> EndpointSeen {
         address: look.address.clone(),
         name: look.name.clone(),
         certificate: look.certificate,
-        trouble: if look.is_good() {
-            look.warning.clone()
-        } else {
-            look.trouble.clone()
-        },
+        trouble: if look.is_good() { look.warning.clone() } else { look.trouble.clone() },
         at: app.now(),
     }
 }
@@ -210,14 +164,9 @@ async fn put_back(app: &App, plan: &Plan, trouble: String) -> Result<(Deployment
     }
     let connector = connector(&plan.target)?;
     let (settings, certificate) = (plan.target.settings.clone(), plan.entry.fingerprint());
-    let put_back = app
-        .blocking(move || connector.put_back(&settings, certificate))
-        .await?;
+    let put_back = app.blocking(move || connector.put_back(&settings, certificate)).await?;
     Ok(match put_back {
-        Ok(()) => (
-            DeploymentState::RolledBack,
-            format!("{trouble}; the one before was put back"),
-        ),
+        Ok(()) => (DeploymentState::RolledBack, format!("{trouble}; the one before was put back")),
         Err(error) => (
             DeploymentState::Failed,
             format!("{trouble}; putting the one before back failed: {}", said(&error)),

@@ -45,29 +45,19 @@ pub async fn list(
     filter: JobFilter,
     page: Page,
 ) -> Result<Vec<Job>, Error> {
-    app.read("job.list", move |tx| Ok(store::job::list(tx, &filter, &page)?))
-        .await
+    app.read("job.list", move |tx| Ok(store::job::list(tx, &filter, &page)?)).await
 }
 
 /// One job.
 pub async fn find(app: &App, _by: &Authorized<uses::ViewCertificates>, id: &JobId) -> Result<Job, Error> {
     let id = id.clone();
-    app.read("job.find", move |tx| {
-        store::job::find(tx, &id)?.ok_or_else(|| Error::not_found("job", &id))
-    })
-    .await
+    app.read("job.find", move |tx| store::job::find(tx, &id)?.ok_or_else(|| Error::not_found("job", &id)))
+        .await
 }
 
 /// The row of a job that starts now.
 pub(crate) fn new(id: JobId, kind: JobKind, subject: impl ToString, actor: &str, now: Moment) -> NewJob {
-    NewJob {
-        id,
-        kind,
-        subject: subject.to_string(),
-        due: now,
-        actor: actor.to_owned(),
-        created: now,
-    }
+    NewJob { id, kind, subject: subject.to_string(), due: now, actor: actor.to_owned(), created: now }
 }
 
 /// Refuses to write for a job whose lease another one took over meanwhile.
@@ -75,9 +65,5 @@ pub(crate) fn refuse_lost_lease(tx: &Tx<'_>, job: &Job) -> Result<(), Error> {
     if store::job::holds(tx, &job.id, job.fence)? {
         return Ok(());
     }
-    Err(Error::conflict(
-        "job.lease_lost",
-        "another worker took this job over",
-        "There is nothing to do.",
-    ))
+    Err(Error::conflict("job.lease_lost", "another worker took this job over", "There is nothing to do."))
 }

@@ -54,16 +54,12 @@ pub async fn work(app: &Arc<App>, running: &mut JoinSet<()>) -> Result<(), Error
 
 async fn claim(app: &App) -> Result<Vec<Job>, Error> {
     let now = app.now();
-    let due = app
-        .read("job.next_due", |tx| Ok(store::job::next_due(tx)?))
-        .await?;
+    let due = app.read("job.next_due", |tx| Ok(store::job::next_due(tx)?)).await?;
     if due.is_none_or(|due| due > now) {
         return Ok(Vec::new());
     }
     app.store()
-        .tx("job.claim", move |tx| {
-            Ok::<_, Error>(store::job::claim(tx, now, now.plus(LEASE), BATCH)?)
-        })
+        .tx("job.claim", move |tx| Ok::<_, Error>(store::job::claim(tx, now, now.plus(LEASE), BATCH)?))
         .await
 }
 
@@ -89,11 +85,7 @@ async fn one(app: &App, job: &Job) -> Result<Done, Error> {
 
 /// Whether a person asked, or the clock.
 fn wish(job: &Job) -> Wish {
-    if job.actor == Actor::Scheduler.name() {
-        Wish::Due
-    } else {
-        Wish::Renew
-    }
+    if job.actor == Actor::Scheduler.name() { Wish::Due } else { Wish::Renew }
 }
 
 async fn finish(app: &App, job: &Job, done: &Done) -> Result<(), Error> {
@@ -111,21 +103,10 @@ async fn finish(app: &App, job: &Job, done: &Done) -> Result<(), Error> {
 /// Puts a failed job off, and says at its lineage what is wrong.
 async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
     let given_up = matches!(error, Error::NotFound { .. });
-    tell(
-        app,
-        job,
-        if given_up {
-            JobState::Failed
-        } else {
-            JobState::Waiting
-        },
-        &error.to_string(),
-    );
+    tell(app, job, if given_up { JobState::Failed } else { JobState::Waiting }, &error.to_string());
     tracing::warn!(job = %job.id, kind = %job.kind, subject = job.subject, %error, "a job failed");
     let spread = u64::from_be_bytes(
-        pki::identity::sha256(job.id.as_str().as_bytes())[..8]
-            .try_into()
-            .unwrap_or([0; 8]),
+        pki::identity::sha256(job.id.as_str().as_bytes())[..8].try_into().unwrap_or([0; 8]),
     );
     let wait = match error {
         // A token that is logged out is no failure of ours: look again soon, log-in wakes us anyway.
@@ -159,13 +140,7 @@ async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
 }
 
 fn event(app: &App, job: &Job, action: Action, error: &Error) -> Event {
-    let mut event = Event::refused(
-        app.now(),
-        &Actor::Scheduler,
-        action,
-        job.subject.as_str(),
-        &error.code(),
-    );
+    let mut event = Event::refused(app.now(), &Actor::Scheduler, action, job.subject.as_str(), &error.code());
     event.outcome = Outcome::Failed;
     event
 }
@@ -182,9 +157,5 @@ fn said(error: &Error) -> String {
 }
 
 pub(super) fn tell(app: &App, job: &Job, state: JobState, text: &str) {
-    app.tell(Progress {
-        job: job.id.clone(),
-        state,
-        text: text.to_owned(),
-    });
+    app.tell(Progress { job: job.id.clone(), state, text: text.to_owned() });
 }

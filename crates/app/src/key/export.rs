@@ -34,11 +34,7 @@ pub async fn export(
             .await?;
         if key.state != KeyState::Active {
             let what = format!("the key is {}", key.state);
-            return Err(Error::conflict(
-                "key.state",
-                what,
-                "Only an active key can be exported.",
-            ));
+            return Err(Error::conflict("key.state", what, "Only an active key can be exported."));
         }
         let private = super::session_of(app, &sealed.token)?.export(&sealed, by)?;
         let event = Event::done(now, by.actor(), Action::KeyExport, id.to_string())
@@ -51,8 +47,7 @@ pub async fn export(
         .await?;
         let (salt, iv) = (random_bytes(app.random()), random_bytes(app.random()));
         let passphrase = Zeroizing::new(passphrase.to_owned());
-        app.deriving(move || pkcs8_write::encrypt(&private, &passphrase, salt, iv))
-            .await
+        app.deriving(move || pkcs8_write::encrypt(&private, &passphrase, salt, iv)).await
     })
     .await
 }

@@ -42,15 +42,10 @@ pub async fn generate(
 ) -> Result<Key, Error> {
     act::audited(app, by.actor(), Action::KeyGenerate, "", async {
         let made = make(app, &input, Some(KeyUsage::Tls)).await?;
-        let event = Event::done(
-            app.now(),
-            by.actor(),
-            Action::KeyGenerate,
-            made.key.id.to_string(),
-        )
-        .with(Field::Label, &made.key.label)
-        .with(Field::Algorithm, made.key.algorithm)
-        .with(Field::Token, &made.key.token);
+        let event = Event::done(app.now(), by.actor(), Action::KeyGenerate, made.key.id.to_string())
+            .with(Field::Label, &made.key.label)
+            .with(Field::Algorithm, made.key.algorithm)
+            .with(Field::Token, &made.key.token);
         let key = made.key.clone();
         app.commit("key.generate", move |tx| {
             insert(tx, &made)?;
@@ -68,21 +63,14 @@ pub(crate) async fn make(app: &App, input: &NewKey, usage: Option<KeyUsage>) -> 
     let session = session_of(app, &input.token)?;
     let exportable = input.exportable.unwrap_or_else(|| exportable_by_default(usage));
     let (algorithm, random, now) = (input.algorithm, app.random_source(), app.now());
-    let generated = app
-        .blocking(move || session.generate(algorithm, exportable, &*random))
-        .await?;
+    let generated = app.blocking(move || session.generate(algorithm, exportable, &*random)).await?;
     let (public, sealed) = generated?;
-    Ok(MadeKey {
-        key: describe(label, &public, &sealed, usage, Born::Generated, now),
-        sealed,
-    })
+    Ok(MadeKey { key: describe(label, &public, &sealed, usage, Born::Generated, now), sealed })
 }
 
 /// The token's session; the caller is told to log in when there is none.
 pub(crate) fn session_of(app: &App, token: &TokenId) -> Result<Arc<Session>, Error> {
-    app.sessions()
-        .session(token)
-        .ok_or_else(|| Error::TokenUnavailable { token: token.clone() })
+    app.sessions().session(token).ok_or_else(|| Error::TokenUnavailable { token: token.clone() })
 }
 
 /// The row of a key that was just made or imported.

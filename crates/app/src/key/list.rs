@@ -18,9 +18,7 @@ pub async fn list(
 ) -> Result<Vec<KeyView>, Error> {
     app.read("key.list", move |tx| {
         let keys = store::key::list(tx, &filter, &page)?;
-        keys.into_iter()
-            .map(|key| super::with_children(tx, key))
-            .collect()
+        keys.into_iter().map(|key| super::with_children(tx, key)).collect()
     })
     .await
 }

@@ -34,9 +34,5 @@ pub struct KeyView {
 pub(crate) fn with_children(tx: &Tx<'_>, key: Key) -> Result<KeyView, Error> {
     let csrs = store::csr::of_key(tx, &key.id)?;
     let certificates = store::certificate::by_key(tx, &key.id)?;
-    Ok(KeyView {
-        key,
-        csrs,
-        certificates,
-    })
+    Ok(KeyView { key, csrs, certificates })
 }

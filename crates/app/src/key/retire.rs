@@ -60,11 +60,7 @@ pub async fn restore(
             let key = store::key::find(tx, &id)?.ok_or_else(|| Error::not_found("key", id))?;
             if key.state != KeyState::Retired {
                 let what = format!("the key is {}, not retired", key.state);
-                return Err(Error::conflict(
-                    "key.state",
-                    what,
-                    "Only a retired key can be brought back.",
-                ));
+                return Err(Error::conflict("key.state", what, "Only a retired key can be brought back."));
             }
             store::key::set_state(tx, &id, KeyState::Active, None)?;
             act::record(tx, &event)
@@ -80,9 +76,7 @@ pub async fn destroy_expired(app: &App) -> Result<usize, Error> {
     let now = app.now();
     let shortest = keep_time(false).min(30 * DAY);
     let candidates = app
-        .read("key.retired", move |tx| {
-            Ok(store::key::retired_before(tx, now.plus(-shortest), 100)?)
-        })
+        .read("key.retired", move |tx| Ok(store::key::retired_before(tx, now.plus(-shortest), 100)?))
         .await?;
     let mut destroyed = 0;
     for key in candidates {

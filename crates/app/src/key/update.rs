@@ -32,14 +32,8 @@ pub async fn update(
             None => None,
         };
         let mut event = Event::done(app.now(), by.actor(), Action::KeyUpdate, id.to_string());
-        event
-            .fields
-            .extend(label.clone().map(|label| (Field::Label, label)));
-        event.fields.extend(
-            change
-                .exportable
-                .map(|to| (Field::Exportable, to.name().to_owned())),
-        );
+        event.fields.extend(label.clone().map(|label| (Field::Label, label)));
+        event.fields.extend(change.exportable.map(|to| (Field::Exportable, to.name().to_owned())));
         app.commit("key.update", move |tx| {
             store::key::find(tx, &id)?.ok_or_else(|| Error::not_found("key", id))?;
             if let Some(label) = &label {
@@ -62,20 +56,11 @@ pub async fn update(
 
 async fn lowered(app: &App, id: &KeyId, to: Exportable) -> Result<domain::key::SealedKey, Error> {
     let id = *id;
-    let sealed = app
-        .read("key.sealed", move |tx| Ok(store::key::sealed(tx, &id)?))
-        .await?;
+    let sealed = app.read("key.sealed", move |tx| Ok(store::key::sealed(tx, &id)?)).await?;
     let sealed = sealed.ok_or_else(|| Error::not_found("key", id))?;
     if to > sealed.exportable {
-        let what = format!(
-            "{} cannot become {to}: it can be lowered, never raised",
-            sealed.exportable
-        );
-        return Err(Error::conflict(
-            "key.exportable",
-            what,
-            "Make a new key that may leave.",
-        ));
+        let what = format!("{} cannot become {to}: it can be lowered, never raised", sealed.exportable);
+        return Err(Error::conflict("key.exportable", what, "Make a new key that may leave."));
     }
     let session = super::session_of(app, &sealed.token)?;
     Ok(session.reseal(&sealed, to, app.random())?)

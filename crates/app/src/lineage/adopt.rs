@@ -57,7 +57,7 @@ pub async fn adopt(
     .await
 }
 
-/// Founds a lineage on a certificate: named like it, bound to the edge, current at once.
+/// Founds a lineage on a certificate: named like it, bound to the edge if it has a DNS name, current at once.
 pub(crate) fn found(
     tx: &Tx<'_>,
     entry: &CertificateEntry,
@@ -73,10 +73,7 @@ pub(crate) fn found(
     let lineage = describe(tx, entry, &key, issuer, now, by.1)?;
     store::lineage::insert(tx, &lineage)?;
     store::certificate::set_lineage(tx, &entry.fingerprint(), Some(&lineage.id))?;
-    let entry = CertificateEntry {
-        lineage: Some(lineage.id.clone()),
-        ..entry.clone()
-    };
+    let entry = CertificateEntry { lineage: Some(lineage.id.clone()), ..entry.clone() };
     crate::certificate::make_current(tx, &lineage, &entry, now, by)?;
     store::lineage::find(tx, &lineage.id)?.ok_or_else(|| Error::not_found("lineage", &lineage.id))
 }
@@ -90,10 +87,9 @@ fn describe(
     random: &dyn Random,
 ) -> Result<Lineage, Error> {
     let certificate = &entry.certificate;
-    let lifetime = certificate
-        .not_after()
-        .since(certificate.not_before())
-        .saturating_add(1);
+    // The edge chooses by DNS name: a certificate without one could never be seen there.
+    let has_name = certificate.names().iter().any(|name| name.dns().is_some());
+    let lifetime = certificate.not_after().since(certificate.not_before()).saturating_add(1);
     Ok(Lineage {
         id: LineageId::random(random),
         name: free_name(tx, &entry.friendly_name)?,
@@ -112,7 +108,7 @@ fn describe(
         // A self-signed certificate is renewed for as long as it was made; a CA decides by itself.
         lifetime: (issuer == IssuerId::of("self-signed")).then_some(lifetime),
         issuer,
-        targets: vec![TargetId::edge()],
+        targets: has_name.then(TargetId::edge).into_iter().collect(),
         backend: None,
         current: None,
         due: None,

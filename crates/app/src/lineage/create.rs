@@ -68,9 +68,7 @@ pub async fn create(
                 token: input.token,
                 algorithm: input.algorithm,
                 at_renewal: input.at_renewal,
-                exportable: input
-                    .exportable
-                    .unwrap_or_else(|| exportable_by_default(Some(KeyUsage::Tls))),
+                exportable: input.exportable.unwrap_or_else(|| exportable_by_default(Some(KeyUsage::Tls))),
             },
             issuer: input.issuer,
             profile: input.profile,
@@ -93,10 +91,7 @@ pub async fn create(
             let mut lineage = lineage.clone();
             lineage.environment = setting::identity(tx)?.environment;
             insert(tx, &lineage)?;
-            store::job::add(
-                tx,
-                &job::new(job_id.clone(), JobKind::LineageRenew, &lineage.id, &actor, now),
-            )?;
+            store::job::add(tx, &job::new(job_id.clone(), JobKind::LineageRenew, &lineage.id, &actor, now))?;
             act::record(tx, &event)
         })
         .await?;
@@ -122,32 +117,21 @@ pub(super) fn check_backend(backend: Option<&Backend>) -> Result<(), Refusal> {
     let fits = parts.is_some_and(|(host, port)| {
         !host.is_empty()
             && port.parse::<u16>().is_ok_and(|port| port > 0)
-            && !backend
-                .address
-                .chars()
-                .any(|c| c.is_whitespace() || c.is_control() || c == '/')
+            && !backend.address.chars().any(|c| c.is_whitespace() || c.is_control() || c == '/')
     });
     if fits {
         return Ok(());
     }
     let what = format!("“{}” is no host:port", backend.address.escape_debug());
-    Err(Refusal::new(
-        "lineage.backend",
-        what,
-        "Write it like 10.0.0.5:8080 or app.internal:8080.",
-    )
-    .at("backend"))
+    Err(Refusal::new("lineage.backend", what, "Write it like 10.0.0.5:8080 or app.internal:8080.")
+        .at("backend"))
 }
 
 /// Stores a lineage after checking what it refers to.
 pub(super) fn insert(tx: &Tx<'_>, lineage: &Lineage) -> Result<(), Error> {
     if store::lineage::by_name(tx, &lineage.name)?.is_some() {
         let what = format!("there is a lineage “{}” already", lineage.name);
-        return Err(Error::conflict(
-            "lineage.name_taken",
-            what,
-            "Choose another name.",
-        ));
+        return Err(Error::conflict("lineage.name_taken", what, "Choose another name."));
     }
     check_references(tx, lineage)?;
     Ok(store::lineage::insert(tx, lineage)?)
@@ -159,20 +143,14 @@ pub(super) fn check_references(tx: &Tx<'_>, lineage: &Lineage) -> Result<(), Err
     let issuer = issuer.ok_or_else(|| Error::not_found("issuer", &lineage.issuer))?;
     if issuer.withdrawn {
         let what = format!("the issuer {} was withdrawn", issuer.label);
-        return Err(Error::conflict(
-            "issuer.withdrawn",
-            what,
-            "Choose another issuer.",
-        ));
+        return Err(Error::conflict("issuer.withdrawn", what, "Choose another issuer."));
     }
     let profile = store::profile::find(tx, &lineage.profile)?;
     let profile = profile.ok_or_else(|| Error::not_found("profile", &lineage.profile))?;
     profile.takes(lineage.key_rule.algorithm)?;
     if profile.usage != lineage.usage {
-        let what = format!(
-            "the profile {} is for {}, not for {}",
-            profile.label, profile.usage, lineage.usage
-        );
+        let what =
+            format!("the profile {} is for {}, not for {}", profile.label, profile.usage, lineage.usage);
         return Err(Refusal::new("profile.usage", what, "Choose another profile.").into());
     }
     match issuer.kind {

@@ -18,10 +18,7 @@ pub async fn list(
     page: Page,
 ) -> Result<Vec<LineageView>, Error> {
     app.read("lineage.list", move |tx| {
-        store::lineage::list(tx, &filter, &page)?
-            .into_iter()
-            .map(|lineage| view(tx, lineage))
-            .collect()
+        store::lineage::list(tx, &filter, &page)?.into_iter().map(|lineage| view(tx, lineage)).collect()
     })
     .await
 }
@@ -40,10 +37,7 @@ pub(super) async fn load(app: &App, id: &LineageId) -> Result<LineageView, Error
     app.read("lineage.find", move |tx| {
         let lineage = store::lineage::find(tx, &id)?.ok_or_else(|| Error::not_found("lineage", &id))?;
         let history = store::certificate::of_lineage(tx, &id)?;
-        Ok(LineageView {
-            history,
-            ..view(tx, lineage)?
-        })
+        Ok(LineageView { history, ..view(tx, lineage)? })
     })
     .await
 }

@@ -37,10 +37,7 @@ struct State {
 
 /// Runs the renewal job of a lineage.
 pub(crate) async fn renew(app: &App, job: &Job, wish: Wish) -> Result<Done, Error> {
-    let id: LineageId = job
-        .subject
-        .parse()
-        .map_err(|_| Error::not_found("lineage", &job.subject))?;
+    let id: LineageId = job.subject.parse().map_err(|_| Error::not_found("lineage", &job.subject))?;
     let by = authorize(&Actor::Scheduler, uses::IssueCertificate, id.as_str())?;
     let state = load(app, &id).await?;
     if let Some(order) = state.order.clone() {
@@ -69,21 +66,11 @@ async fn load(app: &App, id: &LineageId) -> Result<State, Error> {
         let issuer = issuer.ok_or_else(|| Error::not_found("issuer", &lineage.issuer))?;
         if issuer.withdrawn {
             let what = format!("the issuer {} was withdrawn", issuer.label);
-            return Err(Error::conflict(
-                "issuer.withdrawn",
-                what,
-                "Give the lineage another issuer.",
-            ));
+            return Err(Error::conflict("issuer.withdrawn", what, "Give the lineage another issuer."));
         }
         let profile = store::profile::find(tx, &lineage.profile)?;
         let profile = profile.ok_or_else(|| Error::not_found("profile", &lineage.profile))?;
-        Ok(State {
-            order: store::order::active(tx, &id)?,
-            lineage,
-            current,
-            issuer,
-            profile,
-        })
+        Ok(State { order: store::order::active(tx, &id)?, lineage, current, issuer, profile })
     })
     .await
 }
@@ -106,13 +93,8 @@ async fn place(
     let request = Csr::parse(&der)?;
     let authority = authority_of(app, by, &state.issuer).await?;
     let answer = prepare(app, &state, &request, authority.as_ref())?;
-    let entry = csr::record_csr(
-        app,
-        &sealed,
-        state.lineage.name.clone(),
-        der,
-        Some(state.lineage.id.clone()),
-    );
+    let entry =
+        csr::record_csr(app, &sealed, state.lineage.name.clone(), der, Some(state.lineage.id.clone()));
     let (order_state, intent, said) = match answer {
         Answer::Prepared(prepared) => (OrderState::Processing, Some(prepared.to_be_signed), None),
         Answer::WaitForPerson(what) => (OrderState::Pending, None, Some(what)),
@@ -141,8 +123,7 @@ async fn order_key(app: &App, state: &State, which: Key) -> Result<(SealedKey, O
     let kept = match (which, &state.current) {
         (Key::Same, Some(current)) => {
             let id = current.key_id();
-            app.read("order.key", move |tx| Ok(store::key::sealed(tx, &id)?))
-                .await?
+            app.read("order.key", move |tx| Ok(store::key::sealed(tx, &id)?)).await?
         }
         (Key::New, _) | (Key::Same, None) => None,
     };
@@ -185,11 +166,7 @@ fn prepare(app: &App, state: &State, request: &Csr, authority: Option<&Authority
         now: app.now(),
     };
     let connector = issuer::connector(state.issuer.kind);
-    Ok(connector.prepare(
-        &wanted,
-        authority.map(|authority| &authority.certificates),
-        app.random(),
-    )?)
+    Ok(connector.prepare(&wanted, authority.map(|authority| &authority.certificates), app.random())?)
 }
 
 /// The first transaction: from here on the order exists and nothing of it is lost.
@@ -208,10 +185,7 @@ async fn store_order(
     app.commit("order.create", move |tx| {
         refuse_lost_lease(tx, &job)?;
         if let Some(made) = &made {
-            let mut made = MadeKey {
-                key: made.key.clone(),
-                sealed: made.sealed.clone(),
-            };
+            let mut made = MadeKey { key: made.key.clone(), sealed: made.sealed.clone() };
             made.key.label = free_label(tx, &made.key.label)?;
             key::insert(tx, &made)?;
         }
@@ -233,35 +207,22 @@ async fn finish(
     state: &State,
     order: Order,
 ) -> Result<Done, Error> {
-    let intent = order
-        .intent
-        .clone()
-        .ok_or_else(|| Error::not_found("intent", &order.id))?;
+    let intent = order.intent.clone().ok_or_else(|| Error::not_found("intent", &order.id))?;
     let authority = authority_of(app, by, &state.issuer).await?;
     let sealed = match &authority {
         Some(authority) => authority.key.clone(),
         None => own_key(app, &order).await?,
     };
     let signer = signing::open(app, &sealed, by)?;
-    let (connector, certificates) = (
-        issuer::connector(state.issuer.kind),
-        authority.map(|authority| authority.certificates),
-    );
-    let signed = app
-        .blocking(move || connector.finish(&intent, certificates.as_ref(), &*signer))
-        .await?;
+    let (connector, certificates) =
+        (issuer::connector(state.issuer.kind), authority.map(|authority| authority.certificates));
+    let signed = app.blocking(move || connector.finish(&intent, certificates.as_ref(), &*signer)).await?;
     let source = match state.issuer.kind {
         IssuerKind::SelfSigned => Source::SelfSigned,
         IssuerKind::Internal | IssuerKind::Manual => Source::Internal,
     };
     let lineage = state.lineage.id.clone();
-    let entry = row(
-        signed?,
-        state.lineage.name.clone(),
-        source,
-        Some(lineage),
-        app.now(),
-    );
+    let entry = row(signed?, state.lineage.name.clone(), source, Some(lineage), app.now());
     store_certificate(app, job, entry, order).await?;
     app.served_changed();
     app.wake();
@@ -270,25 +231,19 @@ async fn finish(
 
 async fn own_key(app: &App, order: &Order) -> Result<SealedKey, Error> {
     let id = order.key;
-    let sealed = app
-        .read("order.own_key", move |tx| Ok(store::key::sealed(tx, &id)?))
-        .await?;
+    let sealed = app.read("order.own_key", move |tx| Ok(store::key::sealed(tx, &id)?)).await?;
     sealed.ok_or_else(|| Error::not_found("key", id))
 }
 
 /// The second transaction: certificate, current, deployments, event.
 async fn store_certificate(app: &App, job: &Job, entry: CertificateEntry, order: Order) -> Result<(), Error> {
     let (job, now, random) = (job.clone(), app.now(), app.random_source());
-    let event = Event::done(
-        now,
-        &Actor::Scheduler,
-        Action::CertificateIssue,
-        entry.fingerprint().to_string(),
-    )
-    .with(Field::Lineage, &order.lineage)
-    .with(Field::Issuer, &order.issuer)
-    .with(Field::Serial, pki::identity::hex(entry.certificate.serial()))
-    .with(Field::Key, order.key);
+    let event =
+        Event::done(now, &Actor::Scheduler, Action::CertificateIssue, entry.fingerprint().to_string())
+            .with(Field::Lineage, &order.lineage)
+            .with(Field::Issuer, &order.issuer)
+            .with(Field::Serial, pki::identity::hex(entry.certificate.serial()))
+            .with(Field::Key, order.key);
     app.commit("certificate.issue", move |tx| {
         refuse_lost_lease(tx, &job)?;
         store::certificate::insert(tx, &entry)?;

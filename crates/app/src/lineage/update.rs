@@ -79,20 +79,12 @@ pub(super) fn change(
     let after = apply(before.clone(), wanted)?;
     if after.name != before.name && store::lineage::by_name(tx, &after.name)?.is_some() {
         let what = format!("there is a lineage “{}” already", after.name);
-        return Err(Error::conflict(
-            "lineage.name_taken",
-            what,
-            "Choose another name.",
-        ));
+        return Err(Error::conflict("lineage.name_taken", what, "Choose another name."));
     }
     check_references(tx, &after)?;
     if !store::lineage::update(tx, &after)? {
         let what = "somebody else changed this lineage at the same time";
-        return Err(Error::conflict(
-            "lineage.changed",
-            what,
-            "Look at it again, then repeat your change.",
-        ));
+        return Err(Error::conflict("lineage.changed", what, "Look at it again, then repeat your change."));
     }
     let known: BTreeSet<&TargetId> = before.targets.iter().collect();
     for target in after.targets.iter().filter(|target| !known.contains(target)) {

@@ -17,11 +17,7 @@ pub async fn list(app: &App, _by: &Authorized<uses::ViewKeys>) -> Result<Vec<Tok
             .map(|token| with_keys(tx, token))
             .collect::<Result<Vec<_>, Error>>()
     });
-    Ok(rows
-        .await?
-        .into_iter()
-        .map(|(token, keys)| view(app, token, keys))
-        .collect())
+    Ok(rows.await?.into_iter().map(|(token, keys)| view(app, token, keys)).collect())
 }
 
 /// One token with its keys.
@@ -42,18 +38,10 @@ pub(super) async fn load(app: &App, id: &TokenId) -> Result<TokenView, Error> {
 
 fn with_keys(tx: &Tx, token: Token) -> Result<(Token, Vec<key::KeyView>), Error> {
     let keys = store::key::of_token(tx, &token.id)?;
-    let keys = keys
-        .into_iter()
-        .map(|key| key::with_children(tx, key))
-        .collect::<Result<_, _>>()?;
+    let keys = keys.into_iter().map(|key| key::with_children(tx, key)).collect::<Result<_, _>>()?;
     Ok((token, keys))
 }
 
 fn view(app: &App, token: Token, keys: Vec<key::KeyView>) -> TokenView {
-    TokenView {
-        state: super::state(app, &token),
-        tries_left: super::tries_left(app, &token),
-        token,
-        keys,
-    }
+    TokenView { state: super::state(app, &token), tries_left: super::tries_left(app, &token), token, keys }
 }

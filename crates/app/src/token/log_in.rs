@@ -52,20 +52,14 @@ pub async fn log_in(
 }
 
 fn already_logged_in() -> Error {
-    Error::conflict(
-        "action_not_possible",
-        "the token is logged in already",
-        "Go on, or log out first.",
-    )
+    Error::conflict("action_not_possible", "the token is logged in already", "Go on, or log out first.")
 }
 
 /// Counts the try, then opens the PIN slot. The caller resets the count when all went well.
 pub(super) async fn open_with_pin(app: &App, id: &TokenId, pin: &str) -> Result<DataKey, Error> {
     let kept = count_try(app, id).await?;
     let (pin, instance) = (Zeroizing::new(pin.to_owned()), Arc::clone(app.instance()));
-    let opened = app
-        .deriving(move || slot::open(&kept, slot::Opener::Pin(&pin), &instance))
-        .await?;
+    let opened = app.deriving(move || slot::open(&kept, slot::Opener::Pin(&pin), &instance)).await?;
     match opened {
         Ok(data_key) => Ok(data_key),
         Err(_) => Err(wrong_pin(app, id).await?),
@@ -83,11 +77,7 @@ async fn count_try(app: &App, id: &TokenId) -> Result<KeySlot, Error> {
             Attempt::Wait(until) => Err(throttled(until)),
             Attempt::Allowed => {
                 let wrong = token.wrong_pins + 1;
-                let tried = Attempts {
-                    wrong_pins: wrong,
-                    last_wrong: Some(now),
-                    locked: wrong >= tries,
-                };
+                let tried = Attempts { wrong_pins: wrong, last_wrong: Some(now), locked: wrong >= tries };
                 store::token::record_attempt(tx, &wanted, &tried)?;
                 Ok(kept)
             }
@@ -108,25 +98,14 @@ async fn wrong_pin(app: &App, id: &TokenId) -> Result<Error, Error> {
 }
 
 fn no_pin() -> Error {
-    Error::conflict(
-        "action_not_possible",
-        "this token has no PIN",
-        "It is opened by the server itself.",
-    )
+    Error::conflict("action_not_possible", "this token has no PIN", "It is opened by the server itself.")
 }
 
 fn locked() -> Error {
     let what = "the token is locked after too many wrong PINs";
-    Error::conflict(
-        "token_locked",
-        what,
-        "A security officer can unlock it with his own password.",
-    )
+    Error::conflict("token_locked", what, "A security officer can unlock it with his own password.")
 }
 
 fn throttled(until: Moment) -> Error {
-    Error::Throttled {
-        until,
-        what: format!("after a wrong PIN the next try may come at {until}"),
-    }
+    Error::Throttled { until, what: format!("after a wrong PIN the next try may come at {until}") }
 }

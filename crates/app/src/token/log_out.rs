@@ -27,36 +27,20 @@ pub async fn log_out(
     act::audited(app, by.actor(), Action::TokenLogOut, id.as_str(), async {
         if *id == TokenId::system() {
             let what = "the token system cannot be logged out: the server's own certificates need it";
-            return Err(Error::conflict(
-                "action_not_possible",
-                what,
-                "Stop the server to close it.",
-            ));
+            return Err(Error::conflict("action_not_possible", what, "Stop the server to close it."));
         }
         let view = super::list::load(app, id).await?;
         if app.sessions().session(id).is_none() {
             let what = "the token is not logged in";
-            return Err(Error::conflict(
-                "action_not_possible",
-                what,
-                "There is nothing to do.",
-            ));
+            return Err(Error::conflict("action_not_possible", what, "There is nothing to do."));
         }
         let stops = stops(app, &view);
         if consequences == Consequences::Refuse && !stops.is_empty() {
-            let what = format!(
-                "the edge would answer with the default certificate for {}",
-                stops.join(", ")
-            );
-            return Err(Error::conflict(
-                "token_in_use",
-                what,
-                "Log out all the same only if that may be.",
-            ));
+            let what = format!("the edge would answer with the default certificate for {}", stops.join(", "));
+            return Err(Error::conflict("token_in_use", what, "Log out all the same only if that may be."));
         }
         let event = Event::done(app.now(), by.actor(), Action::TokenLogOut, id.as_str());
-        app.commit("token.log_out", move |tx| act::record(tx, &event))
-            .await?;
+        app.commit("token.log_out", move |tx| act::record(tx, &event)).await?;
         close(app, id);
         super::list::load(app, id).await
     })
@@ -83,7 +67,5 @@ fn stops(app: &App, view: &TokenView) -> Vec<String> {
     let snapshot = app.published();
     let mine = |key: &pki::KeyId| view.keys.iter().any(|held| held.key.id == *key);
     let served = snapshot.all().into_iter().filter(|served| mine(&served.key));
-    served
-        .flat_map(|served| served.names.iter().map(ToString::to_string))
-        .collect()
+    served.flat_map(|served| served.names.iter().map(ToString::to_string)).collect()
 }

@@ -12,9 +12,8 @@ use crate::{App, Error};
 ///
 /// When the instance key is not the one that the slot was made with: restored database, foreign key file.
 pub async fn open_system(app: &App) -> Result<(), Error> {
-    let kept = app.read("token.open_system", |tx| {
-        Ok(store::token::slot(tx, &TokenId::system(), SlotKind::Instance)?)
-    });
+    let kept = app
+        .read("token.open_system", |tx| Ok(store::token::slot(tx, &TokenId::system(), SlotKind::Instance)?));
     let Some(kept) = kept.await? else { return Ok(()) };
     let data_key = slot::open(&kept, slot::Opener::Instance, app.instance()).map_err(|_| {
         Error::conflict(

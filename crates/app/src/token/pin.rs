@@ -27,23 +27,14 @@ pub async fn change_pin(
     act::audited(app, by.actor(), Action::TokenPinChange, id.as_str(), async {
         if *id == TokenId::system() || app.sessions().session(id).is_none() {
             let what = "the PIN can be changed only while the token is logged in";
-            return Err(Error::conflict(
-                "action_not_possible",
-                what,
-                "Log in to the token first.",
-            ));
+            return Err(Error::conflict("action_not_possible", what, "Log in to the token first."));
         }
         check_policy(new, app.config().pin_policy)?;
         let data_key = open_with_pin(app, id, old).await?;
-        let (pin, instance, random, token) = (
-            Zeroizing::new(new.to_owned()),
-            Arc::clone(app.instance()),
-            app.random_source(),
-            id.clone(),
-        );
-        let wrapped = app
-            .deriving(move || slot::pin_slot(&token, &data_key, &pin, &instance, &*random))
-            .await?;
+        let (pin, instance, random, token) =
+            (Zeroizing::new(new.to_owned()), Arc::clone(app.instance()), app.random_source(), id.clone());
+        let wrapped =
+            app.deriving(move || slot::pin_slot(&token, &data_key, &pin, &instance, &*random)).await?;
         let wrapped = wrapped.map_err(Error::from)?;
         let event = Event::done(app.now(), by.actor(), Action::TokenPinChange, id.as_str());
         let token = id.clone();

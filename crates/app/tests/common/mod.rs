@@ -31,18 +31,7 @@ async fn house(fresh: FreshStore) -> House {
     let (clock, random) = (Arc::new(TestClock::at(START)), Arc::new(SeededRandom::new(1)));
     let data = tempfile::tempdir().expect("a folder for temporary files");
     let instance = InstanceKey::generate(&*random);
-    let app = Fixture::empty(
-        fresh.store.clone(),
-        instance,
-        clock.clone(),
-        random,
-        data.path().to_owned(),
-    );
+    let app = Fixture::empty(fresh.store.clone(), instance, clock.clone(), random, data.path().to_owned());
     let fixture = Fixture::installed(app).await.expect("the first start");
-    House {
-        fixture,
-        clock,
-        _store: fresh,
-        _data: data,
-    }
+    House { fixture, clock, _store: fresh, _data: data }
 }

@@ -8,11 +8,7 @@ pub(super) fn blocked(url: &str) -> Option<&'static str> {
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return Some("only http and https are fetched");
     }
-    let authority = rest
-        .trim_start_matches('/')
-        .split(['/', '?', '#', '\\'])
-        .next()
-        .unwrap_or("");
+    let authority = rest.trim_start_matches('/').split(['/', '?', '#', '\\']).next().unwrap_or("");
     let host_and_port = authority.rsplit('@').next().unwrap_or("");
     let host = match host_and_port.strip_prefix('[') {
         Some(literal) => literal.split(']').next().unwrap_or(""),
@@ -23,11 +19,8 @@ pub(super) fn blocked(url: &str) -> Option<&'static str> {
         return Some("it points at this machine");
     }
     let literal = host.split('%').next().unwrap_or("");
-    let address = literal
-        .parse::<Ipv6Addr>()
-        .map(IpAddr::V6)
-        .ok()
-        .or_else(|| parse_v4(&host).map(IpAddr::V4))?;
+    let address =
+        literal.parse::<Ipv6Addr>().map(IpAddr::V6).ok().or_else(|| parse_v4(&host).map(IpAddr::V4))?;
     (!is_public(address)).then_some("it points into a private network or at this machine")
 }
 
@@ -44,10 +37,7 @@ fn parse_v4(host: &str) -> Option<Ipv4Addr> {
     if left < 32 && last >> left != 0 {
         return None;
     }
-    let front = leading
-        .iter()
-        .enumerate()
-        .fold(0, |sum, (index, part)| sum | part << (24 - 8 * index));
+    let front = leading.iter().enumerate().fold(0, |sum, (index, part)| sum | part << (24 - 8 * index));
     Some(Ipv4Addr::from(front | last))
 }
 

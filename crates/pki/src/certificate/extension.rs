@@ -63,20 +63,14 @@ const EXTENDED_USAGES: [(&str, &str); 9] = [
 /// The names of the bits that are set.
 pub(super) fn key_usage_names(bits: Option<u16>) -> Vec<&'static str> {
     let bits = bits.unwrap_or(0);
-    let set = USAGES
-        .iter()
-        .enumerate()
-        .filter(|(bit, _)| bits & (0x8000 >> bit) != 0);
+    let set = USAGES.iter().enumerate().filter(|(bit, _)| bits & (0x8000 >> bit) != 0);
     set.map(|(_, name)| *name).collect()
 }
 
 impl Extensions {
     /// Reads the `[3]` field of a certificate that passed the DER gate.
     pub(super) fn read(field: Option<Tlv<'_>>) -> Result<Self, Refusal> {
-        let mut read = Self {
-            is_absent: field.is_none(),
-            ..Self::default()
-        };
+        let mut read = Self { is_absent: field.is_none(), ..Self::default() };
         let Some(field) = field else { return Ok(read) };
         let list = only(field.value, tag::SEQUENCE).map_err(|_| super::parse::syntax("extensions"))?;
         let mut rest = Reader::new(list.value);
@@ -84,8 +78,7 @@ impl Extensions {
         while !rest.is_empty() {
             let extension = Extension::read(&mut rest).map_err(|_| super::parse::syntax("extensions"))?;
             seen.push(extension.oid);
-            read.take(&extension)
-                .map_err(|refusal| in_extension(refusal, extension.oid))?;
+            read.take(&extension).map_err(|refusal| in_extension(refusal, extension.oid))?;
         }
         seen.sort_unstable();
         match seen.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -160,9 +153,7 @@ impl<'a> Extension<'a> {
     fn read(list: &mut Reader<'a>) -> Result<Self, Refusal> {
         let mut fields = Reader::new(list.expect(tag::SEQUENCE)?.value);
         let oid = fields.expect(tag::OID)?.value;
-        let critical = fields
-            .optional(tag::BOOLEAN)?
-            .is_some_and(|flag| flag.value != [0]);
+        let critical = fields.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.value != [0]);
         let value = fields.expect(tag::OCTET_STRING)?.value;
         fields.end()?;
         Ok(Self { oid, critical, value })
@@ -209,9 +200,7 @@ fn read_names(value: &[u8]) -> Result<Vec<SubjectAltName>, Refusal> {
 
 fn read_basic_constraints(value: &[u8]) -> Result<(bool, Option<u32>), Refusal> {
     let mut fields = Reader::new(only(value, tag::SEQUENCE)?.value);
-    let is_ca = fields
-        .optional(tag::BOOLEAN)?
-        .is_some_and(|flag| flag.value != [0]);
+    let is_ca = fields.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.value != [0]);
     let path_len = match fields.optional(tag::INTEGER)?.map(|length| length.value) {
         None => None,
         Some([first, ..]) if first & 0x80 != 0 => return Err(crate::tlv::unexpected()),

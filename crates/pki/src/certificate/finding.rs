@@ -38,30 +38,18 @@ fn validity(certificate: &Certificate, now: UnixTime) -> Option<Finding> {
     let (code, what, repair) = if now > not_after {
         ("cert.expired", format!("it expired on {not_after}"), "Renew it.")
     } else if now < not_before {
-        (
-            "cert.not_yet_valid",
-            format!("it is valid only from {not_before} on"),
-            "Wait, or check the clock.",
-        )
+        ("cert.not_yet_valid", format!("it is valid only from {not_before} on"), "Wait, or check the clock.")
     } else {
         return None;
     };
-    Some(Finding {
-        severity: Severity::Error,
-        ..warning(code, what, "validity", repair)
-    })
+    Some(Finding { severity: Severity::Error, ..warning(code, what, "validity", repair) })
 }
 
 fn lifetime(certificate: &Certificate) -> Option<Finding> {
     let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
     if not_after >= NO_END {
         let what = "it has no defined end (year 9999)".to_owned();
-        return Some(warning(
-            "cert.lifetime",
-            what,
-            "validity",
-            "Ask for one with a real end.",
-        ));
+        return Some(warning("cert.lifetime", what, "validity", "Ask for one with a real end."));
     }
     if certificate.role() != Role::Server || certificate.is_self_issued() {
         return None;
@@ -101,15 +89,9 @@ fn serial(certificate: &Certificate) -> Option<Finding> {
 }
 
 fn names(certificate: &Certificate) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = certificate
-        .names()
-        .iter()
-        .flat_map(|name| name.syntax_findings())
-        .collect();
-    for (place, name) in [
-        ("subject", certificate.subject()),
-        ("issuer", certificate.issuer()),
-    ] {
+    let mut findings: Vec<Finding> =
+        certificate.names().iter().flat_map(|name| name.syntax_findings()).collect();
+    for (place, name) in [("subject", certificate.subject()), ("issuer", certificate.issuer())] {
         if name.has_control_characters() {
             let what =
                 "a control character stands in the name; it is shown escaped and never matched".to_owned();
@@ -144,10 +126,7 @@ fn usage(certificate: &Certificate) -> Vec<Finding> {
         })
         .collect();
     let usages = &extensions.extended_usages;
-    let serves = usages.is_empty()
-        || usages
-            .iter()
-            .any(|usage| usage == SERVER_AUTH || usage == ANY_USAGE);
+    let serves = usages.is_empty() || usages.iter().any(|usage| usage == SERVER_AUTH || usage == ANY_USAGE);
     let has_host = certificate.names().iter().any(|name| name.dns().is_some());
     if !serves && has_host && !certificate.is_ca() {
         let what =
@@ -168,10 +147,7 @@ fn signature(certificate: &Certificate) -> Option<Finding> {
         return None;
     }
     let algorithm = SignatureAlgorithm::parse(certificate.algorithm_der())?;
-    let what = format!(
-        "it is signed with {}, which clients no longer take",
-        algorithm.name()
-    );
+    let what = format!("it is signed with {}, which clients no longer take", algorithm.name());
     let repair = "Ask the issuer for a new certificate, signed with SHA-256.";
     (algorithm.digest == Digest::Sha1).then(|| warning("sig.sha1", what, "signature", repair))
 }
@@ -182,9 +158,7 @@ fn addresses(certificate: &Certificate) -> Vec<Finding> {
         ("OCSP", certificate.ocsp_urls()),
         ("CRL", certificate.crl_urls()),
     ];
-    let all = kinds
-        .into_iter()
-        .flat_map(|(kind, urls)| urls.iter().map(move |url| (kind, url)));
+    let all = kinds.into_iter().flat_map(|(kind, urls)| urls.iter().map(move |url| (kind, url)));
     all.filter_map(|(kind, url)| {
         let why = address::blocked(url)?;
         let what = format!("an address in it is never fetched: {why}");
@@ -199,11 +173,5 @@ fn addresses(certificate: &Certificate) -> Vec<Finding> {
 }
 
 fn warning(code: &'static str, what: String, place: &str, repair: &str) -> Finding {
-    Finding {
-        code,
-        severity: Severity::Warning,
-        what,
-        place: place.to_owned(),
-        repair: repair.to_owned(),
-    }
+    Finding { code, severity: Severity::Warning, what, place: place.to_owned(), repair: repair.to_owned() }
 }

@@ -71,11 +71,7 @@ impl<'a> Outer<'a> {
         let algorithm = fields.expect(tag::SEQUENCE)?;
         let signature = whole_octets(fields.expect(tag::BIT_STRING)?)?;
         fields.end()?;
-        Ok(Self {
-            signed,
-            algorithm,
-            signature,
-        })
+        Ok(Self { signed, algorithm, signature })
     }
 }
 
@@ -104,15 +100,7 @@ impl<'a> Inner<'a> {
         fields.optional(tag::context(2))?;
         let extensions = fields.optional(tag::constructed(3))?;
         fields.end()?;
-        Ok(Self {
-            serial,
-            algorithm,
-            issuer,
-            validity,
-            subject,
-            public_key,
-            extensions,
-        })
+        Ok(Self { serial, algorithm, issuer, validity, subject, public_key, extensions })
     }
 }
 
@@ -160,11 +148,7 @@ fn parse_time(element: Tlv<'_>) -> Option<UnixTime> {
     if zone != b"Z" || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let number = |digits: &[u8]| {
-        digits
-            .iter()
-            .fold(0_u16, |sum, digit| sum * 10 + u16::from(digit - b'0'))
-    };
+    let number = |digits: &[u8]| digits.iter().fold(0_u16, |sum, digit| sum * 10 + u16::from(digit - b'0'));
     let (year, rest) = digits.split_at(year_digits);
     let year = match (year_digits, number(year)) {
         (2, short @ 50..) => 1900 + short,
@@ -190,11 +174,7 @@ pub(super) fn syntax(place: &str) -> Refusal {
 
 /// Names the place if the refusal did not do so itself.
 fn at(refusal: Refusal, place: &str) -> Refusal {
-    if refusal.place.is_empty() {
-        refusal.at(place)
-    } else {
-        refusal
-    }
+    if refusal.place.is_empty() { refusal.at(place) } else { refusal }
 }
 
 fn too_large(length: usize) -> Refusal {

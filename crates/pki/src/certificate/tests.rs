@@ -33,19 +33,12 @@ fn issued(template: &Template, issuer: &TestSigner) -> Certificate {
 }
 
 fn codes(certificate: &Certificate) -> Vec<&'static str> {
-    certificate
-        .findings(NOW)
-        .iter()
-        .map(|finding| finding.code)
-        .collect()
+    certificate.findings(NOW).iter().map(|finding| finding.code).collect()
 }
 
 #[test]
 fn every_field_is_read() {
-    let (ca, key) = (
-        testing::signer(KeyAlgorithm::EcP384),
-        testing::signer(KeyAlgorithm::EcP256),
-    );
+    let (ca, key) = (testing::signer(KeyAlgorithm::EcP384), testing::signer(KeyAlgorithm::EcP256));
     let names = ["a.example", "*.b.example", "192.0.2.7"];
     let template = template("a.example", &names, Purpose::TlsServerAndClient, &key);
     let certificate = issued(&template, &ca);
@@ -66,31 +59,18 @@ fn every_field_is_read() {
     assert_eq!(certificate.extended_key_usages(), ["serverAuth", "clientAuth"]);
     assert_eq!(certificate.signature_algorithm(), "SHA384withECDSA");
     assert_eq!(certificate.ca_issuer_urls(), ["http://ca.example/issuing.cer"]);
-    assert_eq!(
-        certificate.subject_key_id(),
-        Some(&*issue::subject_key_id(key.public_key()))
-    );
+    assert_eq!(certificate.subject_key_id(), Some(&*issue::subject_key_id(key.public_key())));
     assert_eq!(certificate.fingerprint(), Fingerprint::of_der(certificate.der()));
     assert_eq!(certificate.display_name(), "a.example");
-    assert_eq!(
-        format!("{certificate:?}"),
-        format!("Certificate({})", certificate.fingerprint())
-    );
+    assert_eq!(format!("{certificate:?}"), format!("Certificate({})", certificate.fingerprint()));
     assert_eq!(codes(&certificate), [""; 0]);
 }
 
 #[test]
 fn hosts_are_covered_by_alternative_names_only() {
     let key = testing::signer(KeyAlgorithm::Ed25519);
-    let with_names = issued(
-        &template(
-            "cn.example",
-            &["*.b.example", "192.0.2.7"],
-            Purpose::TlsServer,
-            &key,
-        ),
-        &key,
-    );
+    let with_names =
+        issued(&template("cn.example", &["*.b.example", "192.0.2.7"], Purpose::TlsServer, &key), &key);
     for (host, covered) in [
         ("x.b.example", true),
         ("X.B.Example.", true),
@@ -112,16 +92,10 @@ fn issuers_are_told_by_name_key_identifier_and_signature() {
         testing::signer(KeyAlgorithm::EcP256),
     );
     let root = |signer: &TestSigner, subject: &str| {
-        let wanted = Template {
-            issuer: name(subject),
-            ..template(subject, &[], Purpose::Root, signer)
-        };
+        let wanted = Template { issuer: name(subject), ..template(subject, &[], Purpose::Root, signer) };
         issued(&wanted, signer)
     };
-    let leaf = issued(
-        &template("a.example", &["a.example"], Purpose::TlsServer, &key),
-        &ca,
-    );
+    let leaf = issued(&template("a.example", &["a.example"], Purpose::TlsServer, &key), &ca);
     assert!(leaf.is_signed_by(&root(&ca, "Issuing")));
     assert!(!leaf.is_signed_by(&root(&ca, "Another name")));
     assert!(!leaf.is_signed_by(&root(&other, "Issuing")));
@@ -132,13 +106,8 @@ fn issuers_are_told_by_name_key_identifier_and_signature() {
     assert!(!issued(&wrong_id, &ca).is_signed_by(&root(&ca, "Issuing")));
     assert!(root(&ca, "Issuing").is_self_signed());
     assert!(!leaf.is_self_signed());
-    let forged = issued(
-        &Template {
-            issuer: name("Root"),
-            ..template("Root", &[], Purpose::Root, &ca)
-        },
-        &other,
-    );
+    let forged =
+        issued(&Template { issuer: name("Root"), ..template("Root", &[], Purpose::Root, &ca) }, &other);
     assert!(!forged.is_self_signed());
 }
 
@@ -158,21 +127,9 @@ fn roles_follow_from_the_fields() {
             "{purpose:?}"
         );
     }
-    let root = issued(
-        &Template {
-            issuer: name("Root"),
-            ..template("Root", &[], Purpose::Root, &key)
-        },
-        &key,
-    );
-    assert_eq!(
-        (root.role(), root.may_issue(), root.role().name()),
-        (Role::Root, true, "root")
-    );
-    let intermediate = issued(
-        &template("I", &[], Purpose::Intermediate { path_len: 3 }, &key),
-        &key,
-    );
+    let root = issued(&Template { issuer: name("Root"), ..template("Root", &[], Purpose::Root, &key) }, &key);
+    assert_eq!((root.role(), root.may_issue(), root.role().name()), (Role::Root, true, "root"));
+    let intermediate = issued(&template("I", &[], Purpose::Intermediate { path_len: 3 }, &key), &key);
     assert_eq!(intermediate.path_len(), Some(3));
     assert_eq!(intermediate.key_usages(), ["keyCertSign", "cRLSign"]);
 }
@@ -187,36 +144,20 @@ fn a_name_to_show_is_always_found() {
     assert_eq!(issued(&nameless, &key).display_name(), "b.example");
     let organisation = Attribute::new(AttributeType::Organization, "Acme");
     let subject = DistinguishedName::from_attributes(vec![organisation]).unwrap();
-    let unnamed = Template {
-        subject,
-        ..template("", &[], Purpose::Sign, &key)
-    };
+    let unnamed = Template { subject, ..template("", &[], Purpose::Sign, &key) };
     assert_eq!(issued(&unnamed, &key).display_name(), "O=Acme");
 }
 
 #[test]
 fn time_decides_what_is_said_about_validity() {
     let key = testing::signer(KeyAlgorithm::Ed25519);
-    let certificate = issued(
-        &template("a.example", &["a.example"], Purpose::TlsServer, &key),
-        &key,
-    );
-    let said = |now: UnixTime| {
-        certificate
-            .findings(now)
-            .first()
-            .map(|finding| (finding.code, finding.severity))
-    };
+    let certificate = issued(&template("a.example", &["a.example"], Purpose::TlsServer, &key), &key);
+    let said =
+        |now: UnixTime| certificate.findings(now).first().map(|finding| (finding.code, finding.severity));
     assert_eq!(said(certificate.not_before()), None);
-    assert_eq!(
-        said(certificate.not_before().plus(-1)),
-        Some(("cert.not_yet_valid", Severity::Error))
-    );
+    assert_eq!(said(certificate.not_before().plus(-1)), Some(("cert.not_yet_valid", Severity::Error)));
     assert_eq!(said(certificate.not_after()), None);
-    assert_eq!(
-        said(certificate.not_after().plus(1)),
-        Some(("cert.expired", Severity::Error))
-    );
+    assert_eq!(said(certificate.not_after().plus(1)), Some(("cert.expired", Severity::Error)));
 }
 
 #[test]
@@ -225,15 +166,9 @@ fn a_lifetime_is_measured_by_the_rule_of_its_first_day() {
     let lifetime = |from: i64, days: i64, purpose: Purpose| {
         let not_before = UnixTime(from);
         let not_after = not_before.plus(days * DAY - 1);
-        let wanted = Template {
-            not_before,
-            not_after,
-            ..template("a.example", &["a.example"], purpose, &key)
-        };
-        issued(&wanted, &key)
-            .findings(not_before)
-            .iter()
-            .any(|finding| finding.code == "cert.lifetime")
+        let wanted =
+            Template { not_before, not_after, ..template("a.example", &["a.example"], purpose, &key) };
+        issued(&wanted, &key).findings(not_before).iter().any(|finding| finding.code == "cert.lifetime")
     };
     for (from, days) in [
         (1_868_227_200, 47),
@@ -245,14 +180,8 @@ fn a_lifetime_is_measured_by_the_rule_of_its_first_day() {
         (1_598_918_400, 398),
         (1_598_918_399, 825),
     ] {
-        assert!(
-            !lifetime(from, days, Purpose::TlsServer),
-            "{days} days from {from}"
-        );
-        assert!(
-            lifetime(from, days + 1, Purpose::TlsServer),
-            "{days} days and one from {from}"
-        );
+        assert!(!lifetime(from, days, Purpose::TlsServer), "{days} days from {from}");
+        assert!(lifetime(from, days + 1, Purpose::TlsServer), "{days} days and one from {from}");
         assert!(!lifetime(from, days + 1, Purpose::Intermediate { path_len: 0 }));
         assert!(!lifetime(from, days + 1, Purpose::Sign));
     }

@@ -32,23 +32,11 @@ pub fn arrange_for(certificates: Vec<Certificate>, wanted: Option<&KeyId>, now: 
     let sent = certificates.len();
     let distinct = without_duplicates(certificates);
     let Some(leaf) = find_leaf(&distinct, wanted).cloned() else {
-        let chain = Chain {
-            served: Vec::new(),
-            root: None,
-            findings: Vec::new(),
-        };
-        return Arranged {
-            leaf: None,
-            chain,
-            unrelated: Vec::new(),
-        };
+        let chain = Chain { served: Vec::new(), root: None, findings: Vec::new() };
+        return Arranged { leaf: None, chain, unrelated: Vec::new() };
     };
     let mut chain = if has_crowd(&distinct) {
-        Chain {
-            served: vec![leaf.clone()],
-            root: None,
-            findings: vec![budget()],
-        }
+        Chain { served: vec![leaf.clone()], root: None, findings: vec![budget()] }
     } else {
         build(&leaf, &Pool::new(distinct.iter().cloned()), now)
     };
@@ -61,30 +49,17 @@ pub fn arrange_for(certificates: Vec<Certificate>, wanted: Option<&KeyId>, now: 
     }
     if is_reordered(&distinct, &chain) {
         let what = "the certificates were not in order; they are now, the leaf first";
-        chain.findings.push(finding(
-            "chain.reordered",
-            Severity::Info,
-            what,
-            &leaf,
-            "Nothing.",
-        ));
+        chain.findings.push(finding("chain.reordered", Severity::Info, what, &leaf, "Nothing."));
     }
     if !unrelated.is_empty() {
         chain.findings.push(unrelated_finding(&unrelated));
     }
-    Arranged {
-        leaf: Some(leaf),
-        chain,
-        unrelated,
-    }
+    Arranged { leaf: Some(leaf), chain, unrelated }
 }
 
 fn without_duplicates(certificates: Vec<Certificate>) -> Vec<Certificate> {
     let mut seen = HashSet::new();
-    certificates
-        .into_iter()
-        .filter(|certificate| seen.insert(certificate.fingerprint()))
-        .collect()
+    certificates.into_iter().filter(|certificate| seen.insert(certificate.fingerprint())).collect()
 }
 
 /// The certificate of the key; else the first one that issued no other and is no CA; else the first that issued no
@@ -94,9 +69,7 @@ fn find_leaf<'a>(certificates: &'a [Certificate], wanted: Option<&KeyId>) -> Opt
     if let Some(leaf) = certificates.iter().find(of_key) {
         return Some(leaf);
     }
-    let others = certificates
-        .iter()
-        .filter(|certificate| !certificate.is_self_issued());
+    let others = certificates.iter().filter(|certificate| !certificate.is_self_issued());
     let issuers: HashSet<&[u8]> = others.map(|certificate| certificate.issuer().der()).collect();
     let is_lowest = |certificate: &&Certificate| !issuers.contains(certificate.subject().der());
     let lowest = || certificates.iter().filter(is_lowest);
@@ -111,28 +84,16 @@ fn find_leaf<'a>(certificates: &'a [Certificate], wanted: Option<&KeyId>) -> Opt
 
 fn has_crowd(certificates: &[Certificate]) -> bool {
     let mut counts: HashMap<&[u8], usize> = HashMap::new();
-    certificates
-        .iter()
-        .filter(|certificate| certificate.may_issue())
-        .any(|certificate| {
-            let count = counts.entry(certificate.subject().der()).or_default();
-            *count += 1;
-            *count > MAX_SAME_SUBJECT
-        })
+    certificates.iter().filter(|certificate| certificate.may_issue()).any(|certificate| {
+        let count = counts.entry(certificate.subject().der()).or_default();
+        *count += 1;
+        *count > MAX_SAME_SUBJECT
+    })
 }
 
 fn strangers(certificates: &[Certificate], chain: &Chain) -> Vec<Certificate> {
-    let used: HashSet<_> = chain
-        .served
-        .iter()
-        .chain(&chain.root)
-        .map(Certificate::fingerprint)
-        .collect();
-    certificates
-        .iter()
-        .filter(|certificate| !used.contains(&certificate.fingerprint()))
-        .cloned()
-        .collect()
+    let used: HashSet<_> = chain.served.iter().chain(&chain.root).map(Certificate::fingerprint).collect();
+    certificates.iter().filter(|certificate| !used.contains(&certificate.fingerprint())).cloned().collect()
 }
 
 /// The file has further CAs that the chain does not reach: what is missing is a link, not the root.
@@ -149,16 +110,8 @@ fn name_the_gap(chain: &mut Chain) {
 
 fn is_reordered(certificates: &[Certificate], chain: &Chain) -> bool {
     let root = chain.root.iter().filter(|root| !chain.served.contains(root));
-    let members: Vec<_> = chain
-        .served
-        .iter()
-        .chain(root)
-        .map(Certificate::fingerprint)
-        .collect();
-    let sent = certificates
-        .iter()
-        .map(Certificate::fingerprint)
-        .filter(|one| members.contains(one));
+    let members: Vec<_> = chain.served.iter().chain(root).map(Certificate::fingerprint).collect();
+    let sent = certificates.iter().map(Certificate::fingerprint).filter(|one| members.contains(one));
     !sent.eq(members.iter().copied())
 }
 
@@ -169,11 +122,7 @@ fn deduplicated(count: usize, leaf: &Certificate) -> Finding {
 
 fn unrelated_finding(unrelated: &[Certificate]) -> Finding {
     const SHOWN: usize = 5;
-    let mut names: Vec<String> = unrelated
-        .iter()
-        .take(SHOWN)
-        .map(Certificate::display_name)
-        .collect();
+    let mut names: Vec<String> = unrelated.iter().take(SHOWN).map(Certificate::display_name).collect();
     if unrelated.len() > SHOWN {
         names.push(format!("and {} more", unrelated.len() - SHOWN));
     }

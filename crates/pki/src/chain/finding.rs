@@ -81,19 +81,13 @@ fn expired(member: &Certificate, now: UnixTime) -> Finding {
         )
     } else {
         let repair = "Import the CA's new certificate; the leaf need not change if the CA kept its key.";
-        (
-            format!("a CA certificate expired on {}", member.not_after()),
-            repair,
-        )
+        (format!("a CA certificate expired on {}", member.not_after()), repair)
     };
     finding("chain.expired", Severity::Error, what, member, repair)
 }
 
 fn ends_first(member: &Certificate) -> Finding {
-    let what = format!(
-        "a CA certificate ends on {}, before the leaf does",
-        member.not_after()
-    );
+    let what = format!("a CA certificate ends on {}, before the leaf does", member.not_after());
     finding(
         "chain.expires_before_leaf",
         Severity::Warning,
@@ -108,11 +102,7 @@ fn looped(chain: &Chain) -> Finding {
         code: "chain.loop",
         severity: Severity::Warning,
         what: "the CAs issued each other, and none of them leads to a root".to_owned(),
-        place: chain
-            .served
-            .last()
-            .map(Certificate::display_name)
-            .unwrap_or_default(),
+        place: chain.served.last().map(Certificate::display_name).unwrap_or_default(),
         repair: "Import the root certificate.".to_owned(),
     }
 }
@@ -135,11 +125,5 @@ pub(super) fn finding(
     member: &Certificate,
     repair: &str,
 ) -> Finding {
-    Finding {
-        code,
-        severity,
-        what: what.into(),
-        place: member.display_name(),
-        repair: repair.to_owned(),
-    }
+    Finding { code, severity, what: what.into(), place: member.display_name(), repair: repair.to_owned() }
 }

@@ -34,10 +34,7 @@ pub(super) fn best_path(leaf: &Certificate, pool: &Pool, now: UnixTime) -> Found
     };
     search.extend(&mut vec![leaf.clone()]);
     let path = search.best.map_or_else(|| vec![leaf.clone()], |(_, path)| path);
-    Found {
-        path,
-        outcome: search.outcome,
-    }
+    Found { path, outcome: search.outcome }
 }
 
 /// Greater is better: all valid now; complete; short if complete, long if not.
@@ -88,11 +85,7 @@ impl Search<'_> {
     fn ranked_candidates(&self, top: &Certificate) -> Vec<Certificate> {
         let mut candidates: Vec<Certificate> = self.pool.candidates(top).cloned().collect();
         candidates.sort_by_key(|candidate| {
-            Reverse((
-                candidate.is_valid_at(self.now),
-                candidate.is_self_issued(),
-                candidate.not_after(),
-            ))
+            Reverse((candidate.is_valid_at(self.now), candidate.is_self_issued(), candidate.not_after()))
         });
         candidates
     }
@@ -107,11 +100,8 @@ impl Search<'_> {
             return false;
         }
         self.checks_left -= 1;
-        let signed = if pair.0 == pair.1 {
-            certificate.is_self_signed()
-        } else {
-            certificate.is_signed_by(issuer)
-        };
+        let signed =
+            if pair.0 == pair.1 { certificate.is_self_signed() } else { certificate.is_signed_by(issuer) };
         self.checked.insert(pair, signed);
         signed
     }
@@ -119,11 +109,7 @@ impl Search<'_> {
     fn offer(&mut self, path: &[Certificate], complete: bool) {
         // The leaf is the same on every path.
         let valid = path.iter().skip(1).all(|member| member.is_valid_at(self.now));
-        let (short, long) = if complete {
-            (path.len(), 0)
-        } else {
-            (0, path.len())
-        };
+        let (short, long) = if complete { (path.len(), 0) } else { (0, path.len()) };
         let score = (valid, complete, Reverse(short), long);
         if self.best.as_ref().is_none_or(|(best, _)| score > *best) {
             self.best = Some((score, path.to_vec()));

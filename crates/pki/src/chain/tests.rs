@@ -14,10 +14,7 @@ struct Ca {
 }
 
 fn ca(common_name: &str) -> Ca {
-    Ca {
-        name: name(common_name),
-        key: testing::signer(KeyAlgorithm::Ed25519),
-    }
+    Ca { name: name(common_name), key: testing::signer(KeyAlgorithm::Ed25519) }
 }
 
 fn name(common_name: &str) -> DistinguishedName {
@@ -26,10 +23,7 @@ fn name(common_name: &str) -> DistinguishedName {
 
 impl Ca {
     fn issue(&self, wanted: Template) -> Certificate {
-        let template = Template {
-            issuer: self.name.clone(),
-            ..wanted
-        };
+        let template = Template { issuer: self.name.clone(), ..wanted };
         let to_be_signed = issue::to_be_signed(&template, self.key.algorithm().certificate_scheme()).unwrap();
         Certificate::parse(&issue::sign(&to_be_signed, &self.key).unwrap()).unwrap()
     }
@@ -40,12 +34,7 @@ impl Ca {
     }
 
     fn certify(&self, other: &Ca, days: i64) -> Certificate {
-        self.issue(template(
-            other.name.clone(),
-            &other.key,
-            Purpose::Intermediate { path_len: 3 },
-            days,
-        ))
+        self.issue(template(other.name.clone(), &other.key, Purpose::Intermediate { path_len: 3 }, days))
     }
 
     fn root(&self, days: i64) -> Certificate {
@@ -62,11 +51,7 @@ fn template(subject: DistinguishedName, key: &TestSigner, purpose: Purpose, days
         public_key: key.public_key().clone(),
         not_before: NOW.plus(-100 * DAY),
         not_after: NOW.plus(days * DAY),
-        names: if server {
-            vec!["a.example".parse().unwrap()]
-        } else {
-            Vec::new()
-        },
+        names: if server { vec!["a.example".parse().unwrap()] } else { Vec::new() },
         purpose,
         authority_key_id: None,
         ca_issuers_url: None,
@@ -114,10 +99,7 @@ fn of_two_ways_the_valid_one_is_taken() {
     let leaf = issuing.leaf();
     let (by_old, by_new) = (old.certify(&issuing, -1), new.certify(&issuing, 300));
     let (old_root, new_root) = (old.root(-1), new.root(3000));
-    for known in [
-        [&by_old, &by_new, &old_root, &new_root],
-        [&new_root, &old_root, &by_new, &by_old],
-    ] {
+    for known in [[&by_old, &by_new, &old_root, &new_root], [&new_root, &old_root, &by_new, &by_old]] {
         let chain = build(&leaf, &pool(&known), NOW);
         assert_eq!(chain.served, [leaf.clone(), by_new.clone()]);
         assert_eq!(chain.root, Some(new_root.clone()));
@@ -133,17 +115,10 @@ fn the_shortest_complete_way_is_taken_and_a_cross_signed_root_is_no_loop() {
     let leaf = issuing.leaf();
     let (intermediate, anchor) = (root.certify(&issuing, 300), root.root(3000));
     let (crossed, older_anchor) = (older.certify(&root, 400), older.root(500));
-    let chain = build(
-        &leaf,
-        &pool(&[&crossed, &older_anchor, &intermediate, &anchor]),
-        NOW,
-    );
+    let chain = build(&leaf, &pool(&[&crossed, &older_anchor, &intermediate, &anchor]), NOW);
     assert_eq!((chain.served.len(), chain.root), (2, Some(anchor)));
     let through_the_cross = build(&leaf, &pool(&[&crossed, &older_anchor, &intermediate]), NOW);
-    assert_eq!(
-        (through_the_cross.served.len(), through_the_cross.root),
-        (3, Some(older_anchor))
-    );
+    assert_eq!((through_the_cross.served.len(), through_the_cross.root), (3, Some(older_anchor)));
     assert!(through_the_cross.findings.is_empty());
 }
 
@@ -151,10 +126,7 @@ fn the_shortest_complete_way_is_taken_and_a_cross_signed_root_is_no_loop() {
 fn only_those_who_may_issue_and_did_are_taken() {
     let (root, impostor) = (ca("Root"), ca("Root"));
     let leaf = root.leaf();
-    assert_eq!(
-        codes(&build(&leaf, &pool(&[&impostor.root(3000)]), NOW)),
-        ["chain.incomplete"]
-    );
+    assert_eq!(codes(&build(&leaf, &pool(&[&impostor.root(3000)]), NOW)), ["chain.incomplete"]);
     let no_ca = root.issue(template(root.name.clone(), &root.key, Purpose::TlsServer, 30));
     assert_eq!(codes(&build(&leaf, &pool(&[&no_ca]), NOW)), ["chain.incomplete"]);
 }
@@ -164,10 +136,7 @@ fn a_member_that_ends_before_the_leaf_is_told() {
     let (root, issuing) = (ca("Root"), ca("Issuing"));
     let (leaf, intermediate, anchor) = (issuing.leaf(), root.certify(&issuing, 10), root.root(20));
     let chain = build(&leaf, &pool(&[&intermediate, &anchor]), NOW);
-    assert_eq!(
-        codes(&chain),
-        ["chain.expires_before_leaf", "chain.expires_before_leaf"]
-    );
+    assert_eq!(codes(&chain), ["chain.expires_before_leaf", "chain.expires_before_leaf"]);
     let later = build(&leaf, &pool(&[&intermediate, &anchor]), NOW.plus(15 * DAY));
     assert_eq!(codes(&later), ["chain.expired", "chain.expires_before_leaf"]);
 }

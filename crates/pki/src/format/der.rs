@@ -97,12 +97,7 @@ fn header(bytes: &[u8], start: usize, limit: usize) -> Result<Header, Fault> {
     }
     // It is not longer than `rest`, so it fits.
     let end = content + length as usize;
-    Ok(Header {
-        tag,
-        constructed: tag & 0x20 != 0,
-        content,
-        end,
-    })
+    Ok(Header { tag, constructed: tag & 0x20 != 0, content, end })
 }
 
 /// Tag numbers over 30 take further octets; no format that we read has them, but they may stand in what we skip.
@@ -127,11 +122,9 @@ impl Fault {
 
     fn inside(self, position: usize) -> Refusal {
         let refusal = match self {
-            Self::Cut | Self::Beyond(_) => Refusal::new(
-                "der.length",
-                "an element is longer than the one around it",
-                SEND_AGAIN,
-            ),
+            Self::Cut | Self::Beyond(_) => {
+                Refusal::new("der.length", "an element is longer than the one around it", SEND_AGAIN)
+            }
             Self::Absurd => Refusal::new("der.length", "an element claims an impossible length", SEND_AGAIN),
             Self::NotDer(what) => Refusal::new("der.not_der", what, CONVERT),
         };
@@ -177,30 +170,18 @@ fn check_oid(content: &[u8]) -> Result<(), Refusal> {
 }
 
 fn truncated(length: usize) -> Refusal {
-    Refusal::new(
-        "der.truncated",
-        "the data ends in the middle of an element",
-        SEND_AGAIN,
-    )
-    .at(format!("byte {length}"))
+    Refusal::new("der.truncated", "the data ends in the middle of an element", SEND_AGAIN)
+        .at(format!("byte {length}"))
 }
 
 fn trailing(position: usize) -> Refusal {
-    Refusal::new(
-        "der.trailing",
-        "bytes follow after the end of the object",
-        "Send the object alone.",
-    )
-    .at(format!("byte {position}"))
+    Refusal::new("der.trailing", "bytes follow after the end of the object", "Send the object alone.")
+        .at(format!("byte {position}"))
 }
 
 fn too_deep(position: usize) -> Refusal {
-    Refusal::new(
-        "der.depth",
-        "elements are nested more than 32 deep",
-        "Ask its maker for a sound one.",
-    )
-    .at(format!("byte {position}"))
+    Refusal::new("der.depth", "elements are nested more than 32 deep", "Ask its maker for a sound one.")
+        .at(format!("byte {position}"))
 }
 
 #[cfg(test)]
@@ -214,21 +195,9 @@ mod tests {
 
     #[test]
     fn sound_elements_pass() {
-        assert_eq!(
-            code(&sequence(&[
-                &[2, 1, 0],
-                &[1, 1, 0xff],
-                &[6, 3, 0x55, 4, 3],
-                &[5, 0]
-            ])),
-            ""
-        );
+        assert_eq!(code(&sequence(&[&[2, 1, 0], &[1, 1, 0xff], &[6, 3, 0x55, 4, 3], &[5, 0]])), "");
         assert_eq!(code(&[0x30, 0]), "");
-        assert_eq!(
-            code(&sequence(&[&[0x9f, 0x81, 0x01, 1, 7]])),
-            "",
-            "a tag of three octets"
-        );
+        assert_eq!(code(&sequence(&[&[0x9f, 0x81, 0x01, 1, 7]])), "", "a tag of three octets");
     }
 
     #[test]
@@ -246,15 +215,9 @@ mod tests {
 
     #[test]
     fn every_fault_of_encoding_has_its_code() {
-        for content in [
-            &[1, 1, 1][..],
-            &[2, 0],
-            &[2, 2, 0, 1],
-            &[2, 2, 0xff, 0x80],
-            &[3, 0],
-            &[3, 2, 8, 0],
-            &[5, 1, 0],
-        ] {
+        for content in
+            [&[1, 1, 1][..], &[2, 0], &[2, 2, 0, 1], &[2, 2, 0xff, 0x80], &[3, 0], &[3, 2, 8, 0], &[5, 1, 0]]
+        {
             assert_eq!(code(&sequence(&[content])), "der.not_der", "{content:?}");
         }
         for content in [&[][..], &[0x80, 1], &[0x55, 0x84], &[0x2a; 65], &[0x2a; 60_000]] {

@@ -52,10 +52,7 @@ pub(crate) struct KdfBudget {
 
 impl KdfBudget {
     pub(crate) fn new() -> Self {
-        Self {
-            iterations: MAX_ITERATIONS,
-            memory: MAX_SCRYPT_BYTES,
-        }
+        Self { iterations: MAX_ITERATIONS, memory: MAX_SCRYPT_BYTES }
     }
 
     /// Takes one derivation off the budget.
@@ -90,10 +87,7 @@ pub(crate) fn pbes2_cost(mut algorithm: Reader<'_>) -> Result<Cost, Refusal> {
 /// The length of the cipher's key; its initialisation vector must have the length that the cipher wants.
 fn cipher_key_length(cipher: &mut Reader<'_>) -> Result<u64, Refusal> {
     let oid = dotted(cipher)?;
-    let (_, key, vector) = CIPHERS
-        .into_iter()
-        .find(|(known, ..)| *known == oid)
-        .ok_or_else(unsupported)?;
+    let (_, key, vector) = CIPHERS.into_iter().find(|(known, ..)| *known == oid).ok_or_else(unsupported)?;
     match cipher.expect(tag::OCTET_STRING) {
         Ok(found) if found.value.len() == vector => Ok(key),
         Ok(_) | Err(_) => Err(senseless("the initialisation vector has the wrong length")),
@@ -104,10 +98,7 @@ fn cipher_key_length(cipher: &mut Reader<'_>) -> Result<u64, Refusal> {
 fn pbkdf2_cost(mut parameters: Reader<'_>, wanted: u64) -> Result<Cost, Refusal> {
     // A salt may also be named by an algorithm; nobody ever did.
     parameters.expect(tag::OCTET_STRING).map_err(|_| unsupported())?;
-    let iterations = positive(
-        parameters.expect(tag::INTEGER)?,
-        "the number of iterations is not positive",
-    )?;
+    let iterations = positive(parameters.expect(tag::INTEGER)?, "the number of iterations is not positive")?;
     check_key_length(&mut parameters, wanted)?;
     if !parameters.is_empty() {
         let mut pseudo_random = Reader::new(sequence(&mut parameters)?);
@@ -116,22 +107,13 @@ fn pbkdf2_cost(mut parameters: Reader<'_>, wanted: u64) -> Result<Cost, Refusal>
             return Err(unsupported());
         }
     }
-    if iterations > MAX_ITERATIONS {
-        Err(too_expensive())
-    } else {
-        Ok(Cost::Iterations(iterations))
-    }
+    if iterations > MAX_ITERATIONS { Err(too_expensive()) } else { Ok(Cost::Iterations(iterations)) }
 }
 
 /// scrypt-params (RFC 7914, 7.1).
 fn scrypt_cost(mut parameters: Reader<'_>, wanted: u64) -> Result<Cost, Refusal> {
     parameters.expect(tag::OCTET_STRING)?;
-    let mut number = || {
-        positive(
-            parameters.expect(tag::INTEGER)?,
-            "a parameter of scrypt is not positive",
-        )
-    };
+    let mut number = || positive(parameters.expect(tag::INTEGER)?, "a parameter of scrypt is not positive");
     let (cost, block, lanes) = (number()?, number()?, number()?);
     check_key_length(&mut parameters, wanted)?;
     let bytes = cost.saturating_mul(block).saturating_mul(128);
@@ -171,10 +153,7 @@ fn dotted(fields: &mut Reader<'_>) -> Result<String, Refusal> {
 }
 
 fn sequence<'a>(fields: &mut Reader<'a>) -> Result<&'a [u8], Refusal> {
-    fields
-        .expect(tag::SEQUENCE)
-        .map(|element| element.value)
-        .map_err(|_| unsupported())
+    fields.expect(tag::SEQUENCE).map(|element| element.value).map_err(|_| unsupported())
 }
 
 pub(crate) fn unsupported() -> Refusal {

@@ -77,17 +77,10 @@ const FORMATS: [&Format; 7] = [
 /// every refusal of [`Certificate::parse`] and [`Csr::parse`]. One bad object refuses the whole file.
 pub fn read(bytes: &[u8], passphrase: Option<&str>) -> Result<Contents, Refusal> {
     if bytes.is_empty() {
-        return Err(Refusal::new(
-            "input.empty",
-            "the file is empty",
-            "Choose the file again.",
-        ));
+        return Err(Refusal::new("input.empty", "the file is empty", "Choose the file again."));
     }
     if bytes.len() > MAX_INPUT {
-        let what = format!(
-            "the file has {} bytes; at most {MAX_INPUT} are taken",
-            bytes.len()
-        );
+        let what = format!("the file has {} bytes; at most {MAX_INPUT} are taken", bytes.len());
         return Err(Refusal::new(
             "input.too_large",
             what,
@@ -97,11 +90,7 @@ pub fn read(bytes: &[u8], passphrase: Option<&str>) -> Result<Contents, Refusal>
     let Some(format) = FORMATS.iter().find(|format| (format.sniff)(bytes)) else {
         return Err(unrecognised(bytes));
     };
-    let mut contents = Contents {
-        format: format.name,
-        items: Vec::new(),
-        findings: Vec::new(),
-    };
+    let mut contents = Contents { format: format.name, items: Vec::new(), findings: Vec::new() };
     (format.charge)(bytes, &mut KdfBudget::new())?;
     (format.read)(bytes, passphrase, &mut contents)?;
     Ok(contents)
@@ -116,11 +105,7 @@ fn unrecognised(bytes: &[u8]) -> Refusal {
     }
     if bytes.windows(5).any(|five| five == b"-----") {
         let what = "there are dashes, but no line like -----BEGIN CERTIFICATE-----";
-        return Refusal::new(
-            "pem.none",
-            what,
-            "Copy the whole text, with its BEGIN and END lines.",
-        );
+        return Refusal::new("pem.none", what, "Copy the whole text, with its BEGIN and END lines.");
     }
     Refusal::new(
         "input.unrecognised",
@@ -136,10 +121,7 @@ fn no_cost(_: &[u8], _: &mut KdfBudget) -> Result<(), Refusal> {
 
 /// The fields of the outermost SEQUENCE; what follows after it is not looked at.
 fn fields(der: &[u8]) -> Option<Reader<'_>> {
-    Reader::new(der)
-        .expect(tag::SEQUENCE)
-        .ok()
-        .map(|outer| Reader::new(outer.value))
+    Reader::new(der).expect(tag::SEQUENCE).ok().map(|outer| Reader::new(outer.value))
 }
 
 /// Whether the SEQUENCE with this content begins with an object identifier, as an AlgorithmIdentifier does.
@@ -150,10 +132,7 @@ fn begins_with_oid(content: &[u8]) -> bool {
 /// The gate for private keys.
 fn check_key(der: &[u8]) -> Result<(), Refusal> {
     if der.len() > MAX_KEY {
-        let what = format!(
-            "the private key has {} bytes; at most {MAX_KEY} are taken",
-            der.len()
-        );
+        let what = format!("the private key has {} bytes; at most {MAX_KEY} are taken", der.len());
         return Err(Refusal::new(
             "input.too_large",
             what,

@@ -9,12 +9,7 @@ use super::{Contents, Format, MAX_CERTIFICATES, no_cost, pkcs1, pkcs8, sec1, x50
 use crate::tlv::tag;
 use crate::{Finding, Refusal, Severity};
 
-pub(super) const FORMAT: Format = Format {
-    name: "pem",
-    sniff: is_pem,
-    charge: no_cost,
-    read,
-};
+pub(super) const FORMAT: Format = Format { name: "pem", sniff: is_pem, charge: no_cost, read };
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -116,11 +111,7 @@ impl Block {
 /// Finds all blocks.
 fn blocks(bytes: &[u8]) -> Result<Vec<Block>, Refusal> {
     let mut blocks = Vec::new();
-    let mut lines = LineCount {
-        bytes,
-        seen: 0,
-        line: 1,
-    };
+    let mut lines = LineCount { bytes, seen: 0, line: 1 };
     let mut position = 0;
     while let Some(found) = find(&bytes[position..], BEGIN) {
         let begin = position + found;
@@ -164,12 +155,7 @@ fn read_label(bytes: &[u8], start: usize) -> Option<(String, usize)> {
     let length = find(window, DASHES)?;
     let label = &window[..length];
     let is_plain = !label.is_empty() && label.iter().all(|byte| matches!(byte, b' '..=b'~'));
-    is_plain.then(|| {
-        (
-            String::from_utf8_lossy(label).into_owned(),
-            start + length + DASHES.len(),
-        )
-    })
+    is_plain.then(|| (String::from_utf8_lossy(label).into_owned(), start + length + DASHES.len()))
 }
 
 /// Base64 with white space anywhere; the padding must be right where it is given.
@@ -206,11 +192,7 @@ fn decode(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         (3, 0 | 1) => out.extend_from_slice(&((bits >> 2) as u16).to_be_bytes()),
         _ => return Err(bad_base64()),
     }
-    if out.is_empty() {
-        Err(bad_base64())
-    } else {
-        Ok(out)
-    }
+    if out.is_empty() { Err(bad_base64()) } else { Ok(out) }
 }
 
 /// The first place of `needle`, in one pass: it begins with a byte that is rare in what we read.
@@ -235,21 +217,14 @@ struct LineCount<'a> {
 
 impl LineCount<'_> {
     fn at(&mut self, position: usize) -> usize {
-        self.line += self.bytes[self.seen..position]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
+        self.line += self.bytes[self.seen..position].iter().filter(|byte| **byte == b'\n').count();
         self.seen = position;
         self.line
     }
 }
 
 fn truncated() -> Refusal {
-    Refusal::new(
-        "pem.truncated",
-        "a block has no END line",
-        "Copy the whole block, from BEGIN to END.",
-    )
+    Refusal::new("pem.truncated", "a block has no END line", "Copy the whole block, from BEGIN to END.")
 }
 
 fn bad_base64() -> Refusal {
@@ -281,10 +256,7 @@ fn left_out(block: &Block) -> Finding {
     Finding {
         code: "pem.left_out",
         severity: Severity::Warning,
-        what: format!(
-            "a block of the kind {} is not read here and was left out",
-            block.label
-        ),
+        what: format!("a block of the kind {} is not read here and was left out", block.label),
         place: format!("line {}", block.line),
         repair: "Nothing, if you do not need it.".to_owned(),
     }
@@ -294,10 +266,7 @@ fn nothing_readable(blocks: &[Block]) -> Refusal {
     let labels: Vec<&str> = blocks.iter().map(|block| block.label.as_str()).take(3).collect();
     Refusal::new(
         "input.unrecognised",
-        format!(
-            "there is nothing in it that is read here, only {}",
-            labels.join(", ")
-        ),
+        format!("there is nothing in it that is read here, only {}", labels.join(", ")),
         "Send a certificate, certificate request or private key.",
     )
 }

@@ -40,9 +40,7 @@ fn block(label: &'static str, der: &[u8]) -> String {
     // Labels are constants above, and the length is computed from the same input: nothing is left to fail.
     let length = encapsulated_len(label, LineEnding::LF, der.len()).expect("the label is sound");
     let mut buffer = vec![0; length];
-    let written = encode(label, LineEnding::LF, der, &mut buffer)
-        .expect("the buffer is large enough")
-        .len();
+    let written = encode(label, LineEnding::LF, der, &mut buffer).expect("the buffer is large enough").len();
     buffer.truncate(written);
     String::from_utf8(buffer).expect("PEM is ASCII")
 }
@@ -61,13 +59,7 @@ mod tests {
         }
         let text = chain([&[1_u8; 100][..], &[2; 10]]);
         let parsed = pem::parse_many(&text).unwrap();
-        assert_eq!(
-            parsed
-                .iter()
-                .map(|block| block.contents().len())
-                .collect::<Vec<_>>(),
-            [100, 10]
-        );
+        assert_eq!(parsed.iter().map(|block| block.contents().len()).collect::<Vec<_>>(), [100, 10]);
         assert!(text.ends_with("-----END CERTIFICATE-----\n"));
         assert!(text.lines().all(|line| line.len() <= 64));
     }
@@ -76,15 +68,9 @@ mod tests {
     fn keys_have_their_own_labels() {
         let key = PrivateKey::from_pkcs8_der(&testing::pkcs8(KeyAlgorithm::EcP256)).unwrap();
         let parsed = pem::parse(private_key(&key).as_str()).unwrap();
-        assert_eq!(
-            (parsed.tag(), parsed.contents()),
-            ("PRIVATE KEY", key.pkcs8_der())
-        );
+        assert_eq!((parsed.tag(), parsed.contents()), ("PRIVATE KEY", key.pkcs8_der()));
         let parsed = pem::parse(public_key(key.public_key())).unwrap();
-        assert_eq!(
-            (parsed.tag(), parsed.contents()),
-            ("PUBLIC KEY", key.public_key().spki_der())
-        );
+        assert_eq!((parsed.tag(), parsed.contents()), ("PUBLIC KEY", key.public_key().spki_der()));
         assert!(csr(&[0]).starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"));
         assert!(encrypted_key(&[0]).starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
     }

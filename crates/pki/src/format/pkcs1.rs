@@ -4,12 +4,7 @@ use super::{Contents, Format, Item, check_key, fields, no_cost};
 use crate::tlv::tag;
 use crate::{PrivateKey, Refusal};
 
-pub(super) const FORMAT: Format = Format {
-    name: "pkcs1",
-    sniff: is_pkcs1,
-    charge: no_cost,
-    read,
-};
+pub(super) const FORMAT: Format = Format { name: "pkcs1", sniff: is_pkcs1, charge: no_cost, read };
 
 /// Version, modulus, exponents, primes and the rest: integers only.
 fn is_pkcs1(der: &[u8]) -> bool {
@@ -18,8 +13,6 @@ fn is_pkcs1(der: &[u8]) -> bool {
 
 fn read(der: &[u8], _: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
     check_key(der)?;
-    contents
-        .items
-        .push(Item::PrivateKey(PrivateKey::from_pkcs1_der(der)?));
+    contents.items.push(Item::PrivateKey(PrivateKey::from_pkcs1_der(der)?));
     Ok(())
 }

@@ -7,27 +7,16 @@ use super::{Contents, Format, Item, begins_with_oid, check_key, fields, no_cost}
 use crate::tlv::{Reader, tag};
 use crate::{PrivateKey, Refusal};
 
-pub(super) const PLAIN: Format = Format {
-    name: "pkcs8",
-    sniff: is_plain,
-    charge: no_cost,
-    read: read_plain,
-};
+pub(super) const PLAIN: Format = Format { name: "pkcs8", sniff: is_plain, charge: no_cost, read: read_plain };
 
-pub(super) const ENCRYPTED: Format = Format {
-    name: "pkcs8-encrypted",
-    sniff: is_encrypted,
-    charge,
-    read: read_encrypted,
-};
+pub(super) const ENCRYPTED: Format =
+    Format { name: "pkcs8-encrypted", sniff: is_encrypted, charge, read: read_encrypted };
 
 /// `SEQUENCE { INTEGER, AlgorithmIdentifier, OCTET STRING ... }`
 fn is_plain(der: &[u8]) -> bool {
     fields(der).is_some_and(|mut fields| {
         fields.expect(tag::INTEGER).is_ok()
-            && fields
-                .expect(tag::SEQUENCE)
-                .is_ok_and(|algorithm| begins_with_oid(algorithm.value))
+            && fields.expect(tag::SEQUENCE).is_ok_and(|algorithm| begins_with_oid(algorithm.value))
             && fields.expect(tag::OCTET_STRING).is_ok()
     })
 }
@@ -35,18 +24,14 @@ fn is_plain(der: &[u8]) -> bool {
 /// `SEQUENCE { AlgorithmIdentifier, OCTET STRING }`
 fn is_encrypted(der: &[u8]) -> bool {
     fields(der).is_some_and(|mut fields| {
-        fields
-            .expect(tag::SEQUENCE)
-            .is_ok_and(|algorithm| begins_with_oid(algorithm.value))
+        fields.expect(tag::SEQUENCE).is_ok_and(|algorithm| begins_with_oid(algorithm.value))
             && fields.expect(tag::OCTET_STRING).is_ok()
     })
 }
 
 fn read_plain(der: &[u8], _: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
     check_key(der)?;
-    contents
-        .items
-        .push(Item::PrivateKey(PrivateKey::from_pkcs8_der(der)?));
+    contents.items.push(Item::PrivateKey(PrivateKey::from_pkcs8_der(der)?));
     Ok(())
 }
 
@@ -60,11 +45,7 @@ fn charge(der: &[u8], budget: &mut KdfBudget) -> Result<(), Refusal> {
 fn read_encrypted(der: &[u8], passphrase: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
     let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| kdf::unsupported())?;
     let Some(passphrase) = passphrase else {
-        return Err(Refusal::new(
-            "pass.needed",
-            "the private key is encrypted",
-            "Give its passphrase.",
-        ));
+        return Err(Refusal::new("pass.needed", "the private key is encrypted", "Give its passphrase."));
     };
     // Padding that does not fit, and content that is no key: both mean a wrong passphrase or a damaged file, and
     // nobody can tell which.

@@ -25,19 +25,10 @@ const AES_256_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.1
 /// Takes 0.14 s of CPU: call it on a blocking thread.
 pub fn encrypt(key: &PrivateKey, passphrase: &str, salt: [u8; 16], iv: [u8; 16]) -> Zeroizing<Vec<u8>> {
     let mut secret = Zeroizing::new([0; 32]);
-    derive(
-        PBKDF2_HMAC_SHA256,
-        ITERATIONS,
-        &salt,
-        passphrase.as_bytes(),
-        secret.as_mut_slice(),
-    );
+    derive(PBKDF2_HMAC_SHA256, ITERATIONS, &salt, passphrase.as_bytes(), secret.as_mut_slice());
     let data = encrypt_cbc(&secret, iv, key.pkcs8_der());
     let identifier = algorithm_identifier(&salt, &iv);
-    Zeroizing::new(tlv::sequence(&[
-        &identifier,
-        &tlv::tlv(tag::OCTET_STRING, &[&data]),
-    ]))
+    Zeroizing::new(tlv::sequence(&[&identifier, &tlv::tlv(tag::OCTET_STRING, &[&data])]))
 }
 
 fn encrypt_cbc(secret: &[u8; 32], iv: [u8; 16], plain: &[u8]) -> Vec<u8> {
@@ -48,9 +39,7 @@ fn encrypt_cbc(secret: &[u8; 32], iv: [u8; 16], plain: &[u8]) -> Vec<u8> {
     let unbound = UnboundCipherKey::new(&AES_256, secret).expect("32 octets are an AES-256 key");
     let cipher = PaddedBlockEncryptingKey::cbc_pkcs7(unbound).expect("AES has a CBC mode");
     let context = EncryptionContext::Iv128(FixedLength::from(iv));
-    cipher
-        .less_safe_encrypt(&mut data, context)
-        .expect("any length can be padded");
+    cipher.less_safe_encrypt(&mut data, context).expect("any length can be padded");
     data
 }
 
@@ -60,10 +49,7 @@ fn algorithm_identifier(salt: &[u8], iv: &[u8]) -> Vec<u8> {
     let rounds = tlv::unsigned_integer(&ITERATIONS.get().to_be_bytes());
     let kdf_parameters = tlv::sequence(&[&tlv::tlv(tag::OCTET_STRING, &[salt]), &rounds, &prf]);
     let kdf = tlv::sequence(&[&tlv::oid(PBKDF2.as_bytes()), &kdf_parameters]);
-    let cipher = tlv::sequence(&[
-        &tlv::oid(AES_256_CBC.as_bytes()),
-        &tlv::tlv(tag::OCTET_STRING, &[iv]),
-    ]);
+    let cipher = tlv::sequence(&[&tlv::oid(AES_256_CBC.as_bytes()), &tlv::tlv(tag::OCTET_STRING, &[iv])]);
     tlv::sequence(&[&tlv::oid(PBES2.as_bytes()), &tlv::sequence(&[&kdf, &cipher])])
 }
 

@@ -4,12 +4,7 @@ use super::{Contents, Format, Item, check_key, fields, no_cost};
 use crate::tlv::tag;
 use crate::{PrivateKey, Refusal};
 
-pub(super) const FORMAT: Format = Format {
-    name: "sec1",
-    sniff: is_sec1,
-    charge: no_cost,
-    read,
-};
+pub(super) const FORMAT: Format = Format { name: "sec1", sniff: is_sec1, charge: no_cost, read };
 
 /// Version and the private number.
 fn is_sec1(der: &[u8]) -> bool {
@@ -20,8 +15,6 @@ fn is_sec1(der: &[u8]) -> bool {
 
 fn read(der: &[u8], _: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
     check_key(der)?;
-    contents
-        .items
-        .push(Item::PrivateKey(PrivateKey::from_sec1_der(der)?));
+    contents.items.push(Item::PrivateKey(PrivateKey::from_sec1_der(der)?));
     Ok(())
 }

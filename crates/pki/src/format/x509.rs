@@ -4,19 +4,10 @@ use super::{Contents, Format, Item, begins_with_oid, fields, no_cost};
 use crate::tlv::{Reader, Tlv, tag};
 use crate::{Certificate, Csr, Refusal};
 
-pub(super) const CERTIFICATE: Format = Format {
-    name: "der-certificate",
-    sniff: is_certificate,
-    charge: no_cost,
-    read: read_certificate,
-};
+pub(super) const CERTIFICATE: Format =
+    Format { name: "der-certificate", sniff: is_certificate, charge: no_cost, read: read_certificate };
 
-pub(super) const CSR: Format = Format {
-    name: "der-csr",
-    sniff: is_csr,
-    charge: no_cost,
-    read: read_csr,
-};
+pub(super) const CSR: Format = Format { name: "der-csr", sniff: is_csr, charge: no_cost, read: read_csr };
 
 fn read_certificate(der: &[u8], _: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
     contents.items.push(Item::Certificate(Certificate::parse(der)?));
@@ -45,11 +36,9 @@ fn is_certificate(der: &[u8]) -> bool {
     };
     match inner.any() {
         Ok(Tlv { tag: 0xa0, .. }) => true,
-        Ok(Tlv {
-            tag: tag::INTEGER, ..
-        }) => inner
-            .expect(tag::SEQUENCE)
-            .is_ok_and(|algorithm| begins_with_oid(algorithm.value)),
+        Ok(Tlv { tag: tag::INTEGER, .. }) => {
+            inner.expect(tag::SEQUENCE).is_ok_and(|algorithm| begins_with_oid(algorithm.value))
+        }
         Ok(_) | Err(_) => false,
     }
 }
@@ -60,11 +49,6 @@ fn is_csr(der: &[u8]) -> bool {
         return false;
     };
     let begins = inner.expect(tag::INTEGER).is_ok()
-        && inner
-            .expect(tag::SEQUENCE)
-            .is_ok_and(|subject| !begins_with_oid(subject.value));
-    begins
-        && inner
-            .expect(tag::SEQUENCE)
-            .is_ok_and(|key| key.value.first() == Some(&tag::SEQUENCE))
+        && inner.expect(tag::SEQUENCE).is_ok_and(|subject| !begins_with_oid(subject.value));
+    begins && inner.expect(tag::SEQUENCE).is_ok_and(|key| key.value.first() == Some(&tag::SEQUENCE))
 }

@@ -66,14 +66,7 @@ const fn row(
     max: usize,
     encoding: Encoding,
 ) -> Row {
-    Row {
-        kind,
-        oid,
-        short: names.0,
-        long: names.1,
-        max,
-        encoding,
-    }
+    Row { kind, oid, short: names.0, long: names.1, max, encoding }
 }
 
 pub(super) static ROWS: [Row; 14] = {
@@ -84,45 +77,15 @@ pub(super) static ROWS: [Row; 14] = {
         row(A::State, "2.5.4.8", ("ST", "stateOrProvinceName"), 128, Utf8),
         row(A::Locality, "2.5.4.7", ("L", "localityName"), 128, Utf8),
         row(A::Organization, "2.5.4.10", ("O", "organizationName"), 64, Utf8),
-        row(
-            A::OrganizationalUnit,
-            "2.5.4.11",
-            ("OU", "organizationalUnitName"),
-            64,
-            Utf8,
-        ),
+        row(A::OrganizationalUnit, "2.5.4.11", ("OU", "organizationalUnitName"), 64, Utf8),
         row(A::CommonName, "2.5.4.3", ("CN", "commonName"), 64, Utf8),
-        row(
-            A::SerialNumber,
-            "2.5.4.5",
-            ("serialNumber", "serialNumber"),
-            64,
-            Printable,
-        ),
-        row(
-            A::Email,
-            "1.2.840.113549.1.9.1",
-            ("emailAddress", "email"),
-            255,
-            Ia5,
-        ),
-        row(
-            A::DomainComponent,
-            "0.9.2342.19200300.100.1.25",
-            ("DC", "domainComponent"),
-            63,
-            Ia5,
-        ),
+        row(A::SerialNumber, "2.5.4.5", ("serialNumber", "serialNumber"), 64, Printable),
+        row(A::Email, "1.2.840.113549.1.9.1", ("emailAddress", "email"), 255, Ia5),
+        row(A::DomainComponent, "0.9.2342.19200300.100.1.25", ("DC", "domainComponent"), 63, Ia5),
         row(A::GivenName, "2.5.4.42", ("GN", "givenName"), 64, Utf8),
         row(A::Surname, "2.5.4.4", ("SN", "surname"), 64, Utf8),
         row(A::Title, "2.5.4.12", ("title", "title"), 64, Utf8),
-        row(
-            A::BusinessCategory,
-            "2.5.4.15",
-            ("businessCategory", "businessCategory"),
-            128,
-            Utf8,
-        ),
+        row(A::BusinessCategory, "2.5.4.15", ("businessCategory", "businessCategory"), 128, Utf8),
         row(
             A::OrganizationIdentifier,
             "2.5.4.97",
@@ -184,9 +147,7 @@ impl FromStr for AttributeType {
         if name.eq_ignore_ascii_case("S") {
             return Ok(Self::State);
         }
-        let bare = name
-            .get(..4)
-            .is_some_and(|start| start.eq_ignore_ascii_case("OID."));
+        let bare = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("OID."));
         let dotted = if bare { &name[4..] } else { name };
         match tlv::oid_from_dotted(dotted) {
             Some(_) => Ok(Self::of_oid(dotted.to_owned())),

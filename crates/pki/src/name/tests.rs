@@ -36,10 +36,7 @@ fn values_come_out_exactly_as_typed() {
     let built = name(&typed).unwrap();
     let read = DistinguishedName::from_der(built.der()).unwrap();
     assert_eq!(read, built);
-    let values: Vec<&str> = read
-        .attributes()
-        .map(|attribute| attribute.value.as_str())
-        .collect();
+    let values: Vec<&str> = read.attributes().map(|attribute| attribute.value.as_str()).collect();
     assert_eq!(values, typed.map(|(_, value)| value));
     assert_eq!(read.common_name(), Some("名前"));
 }
@@ -51,10 +48,7 @@ fn shows_the_most_specific_first_and_quotes_like_the_jdk() {
     assert_eq!(name(&[("O", r#"a"\b"#)]).unwrap().to_string(), r#"O="a\"\\b""#);
     assert_eq!(name(&[("O", " a")]).unwrap().to_string(), r#"O=" a""#);
     assert_eq!(name(&[("1.2.3", "x")]).unwrap().to_string(), "1.2.3=x");
-    assert_eq!(
-        name(&[("O", "evil\u{202e}gpj")]).unwrap().to_string(),
-        r"O=evil\u{202e}gpj"
-    );
+    assert_eq!(name(&[("O", "evil\u{202e}gpj")]).unwrap().to_string(), r"O=evil\u{202e}gpj");
 }
 
 #[test]
@@ -67,19 +61,13 @@ fn refuses_what_no_certificate_may_carry() {
     assert_eq!(code(&[("serialNumber", "A_B")]), "name.not_printable");
     assert_eq!(code(&[("DC", "ö")]), "name.not_ascii");
     let other = Attribute::new(AttributeType::Other("nonsense".into()), "x");
-    assert_eq!(
-        DistinguishedName::from_attributes(vec![other]).unwrap_err().code,
-        "name.attribute"
-    );
+    assert_eq!(DistinguishedName::from_attributes(vec![other]).unwrap_err().code, "name.attribute");
 }
 
 #[test]
 fn an_other_with_a_known_identifier_is_the_known_kind() {
     let other = Attribute::new(AttributeType::Other("2.5.4.6".into()), "Finland");
-    assert_eq!(
-        DistinguishedName::from_attributes(vec![other]).unwrap_err().code,
-        "name.country"
-    );
+    assert_eq!(DistinguishedName::from_attributes(vec![other]).unwrap_err().code, "name.country");
 }
 
 #[test]
@@ -92,11 +80,9 @@ fn reads_old_string_types_and_several_attributes_at_once() {
     let latin = attribute("2.5.4.10", tag::TELETEX_STRING, &[b'K', 0xe4]);
     let wide = attribute("2.5.4.11", tag::UNIVERSAL_STRING, &[0, 1, 0xf6, 0]);
     let number = attribute("1.2.3.4", tag::INTEGER, &[5]);
-    let der = tlv::sequence(&[
-        &tlv::tlv(tag::SET, &[&bmp, &latin]),
-        &tlv::tlv(tag::SET, &[&wide]),
-        &{ tlv::tlv(tag::SET, &[&number]) },
-    ]);
+    let der = tlv::sequence(&[&tlv::tlv(tag::SET, &[&bmp, &latin]), &tlv::tlv(tag::SET, &[&wide]), &{
+        tlv::tlv(tag::SET, &[&number])
+    }]);
     let read = DistinguishedName::from_der(&der).unwrap();
     assert_eq!(read.to_string(), "1.2.3.4=#020105, OU=😀, CN=B€ + O=Kä");
     assert_eq!(read.der(), der);

@@ -44,10 +44,7 @@ pub(super) fn check(der: &[u8]) -> Result<Checked, Refusal> {
         }
         None => {}
     }
-    Ok(Checked {
-        bits,
-        small_exponent: exponent < BigUint::from(USUAL_EXPONENT),
-    })
+    Ok(Checked { bits, small_exponent: exponent < BigUint::from(USUAL_EXPONENT) })
 }
 
 /// Size and parity, before anything is computed with the number.
@@ -94,11 +91,7 @@ fn check_exponent(exponent: &[u8], modulus: &BigUint) -> Result<BigUint, Refusal
     } else {
         return Ok(number);
     };
-    Err(Refusal::new(
-        "key.rsa_exponent",
-        what,
-        "Make a new key with the exponent 65537.",
-    ))
+    Err(Refusal::new("key.rsa_exponent", what, "Make a new key with the exponent 65537."))
 }
 
 fn bad_modulus(what: &str) -> Refusal {
@@ -106,9 +99,5 @@ fn bad_modulus(what: &str) -> Refusal {
 }
 
 fn compromised(code: &'static str, what: &str) -> Refusal {
-    Refusal::new(
-        code,
-        what,
-        "Make a new key elsewhere, and revoke every certificate of this one.",
-    )
+    Refusal::new(code, what, "Make a new key elsewhere, and revoke every certificate of this one.")
 }

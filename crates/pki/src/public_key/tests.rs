@@ -13,19 +13,13 @@ fn what_every_algorithm_signs_verifies_and_nothing_else_does() {
             let signature = signer.sign(*scheme, b"message").unwrap();
             assert!(key.verify(&identifier, b"message", &signature), "{scheme:?}");
             assert!(!key.verify(&identifier, b"massage", &signature), "{scheme:?}");
-            assert!(
-                !key.verify(&identifier, b"message", &signature[1..]),
-                "{scheme:?}"
-            );
+            assert!(!key.verify(&identifier, b"message", &signature[1..]), "{scheme:?}");
             assert!(!key.verify(b"", b"message", &signature), "{scheme:?}");
             let other = match scheme {
                 SignatureScheme::Ed25519 => SignatureScheme::EcdsaP256Sha256,
                 _ => SignatureScheme::Ed25519,
             };
-            assert!(
-                !key.verify(&algorithm_identifier(other), b"message", &signature),
-                "{scheme:?}"
-            );
+            assert!(!key.verify(&algorithm_identifier(other), b"message", &signature), "{scheme:?}");
         }
     }
 }
@@ -52,18 +46,11 @@ fn compressed_points_are_taken() {
     let signer = testing::signer(KeyAlgorithm::EcP256);
     let point = signer.public_key().key_bits().to_vec();
     let compressed = [&[2 + (point[64] & 1)], &point[1..33]].concat();
-    let spki = sequence(&[
-        &sequence(&[&oid(OID_EC), &oid(OID_P256)]),
-        &bit_string(&compressed),
-    ]);
+    let spki = sequence(&[&sequence(&[&oid(OID_EC), &oid(OID_P256)]), &bit_string(&compressed)]);
     let key = PublicKey::from_spki_der(&spki).unwrap();
     assert_eq!(key.kind(), &PublicKeyKind::Ec(Curve::P256));
     let signature = signer.sign(SignatureScheme::EcdsaP256Sha256, b"m").unwrap();
-    assert!(key.verify(
-        &algorithm_identifier(SignatureScheme::EcdsaP256Sha256),
-        b"m",
-        &signature
-    ));
+    assert!(key.verify(&algorithm_identifier(SignatureScheme::EcdsaP256Sha256), b"m", &signature));
 }
 
 #[test]
@@ -71,10 +58,7 @@ fn an_rsa_key_under_the_pss_identifier_is_an_rsa_key() {
     let signer = testing::signer(KeyAlgorithm::Rsa2048);
     let key = signer.public_key().key_bits();
     let spki = sequence(&[&sequence(&[&oid(OID_RSA_PSS)]), &bit_string(key)]);
-    assert_eq!(
-        PublicKey::from_spki_der(&spki).unwrap().kind(),
-        &PublicKeyKind::Rsa { bits: 2048 }
-    );
+    assert_eq!(PublicKey::from_spki_der(&spki).unwrap().kind(), &PublicKeyKind::Rsa { bits: 2048 });
 }
 
 #[test]
@@ -83,10 +67,7 @@ fn a_small_exponent_is_told() {
     let mut fields = Reader::new(only(signer.public_key().key_bits(), tag::SEQUENCE).unwrap().value);
     let modulus = fields.expect(tag::INTEGER).unwrap().whole;
     let key = sequence(&[modulus, &unsigned_integer(&[3])]);
-    let spki = sequence(&[
-        &sequence(&[&oid(OID_RSA), &tlv(tag::NULL, &[])]),
-        &bit_string(&key),
-    ]);
+    let spki = sequence(&[&sequence(&[&oid(OID_RSA), &tlv(tag::NULL, &[])]), &bit_string(&key)]);
     let findings = PublicKey::from_spki_der(&spki).unwrap().findings();
     assert_eq!(findings[0].code, "key.rsa_exponent");
     assert_eq!(findings[0].severity, Severity::Warning);
@@ -104,10 +85,7 @@ fn other_kinds_are_shown_by_name_and_verify_nothing() {
 
 #[test]
 fn the_encoding_must_be_der_to_the_last_octet() {
-    let spki = testing::signer(KeyAlgorithm::EcP256)
-        .public_key()
-        .spki_der()
-        .to_vec();
+    let spki = testing::signer(KeyAlgorithm::EcP256).public_key().spki_der().to_vec();
     let code = |der: &[u8]| PublicKey::from_spki_der(der).unwrap_err().code;
     assert_eq!(code(&spki[..1]), "der.truncated");
     assert_eq!(code(&spki[..spki.len() - 1]), "der.truncated");

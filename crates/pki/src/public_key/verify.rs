@@ -10,9 +10,7 @@ pub(super) fn verify(key: &PublicKey, algorithm_der: &[u8], message: &[u8], sign
     else {
         return false;
     };
-    UnparsedPublicKey::new(algorithm, key.key_bits())
-        .verify(message, signature)
-        .is_ok()
+    UnparsedPublicKey::new(algorithm, key.key_bits()).verify(message, signature).is_ok()
 }
 
 /// The check for this kind of key and this algorithm; `None` when they do not fit or are not taken.

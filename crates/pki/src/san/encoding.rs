@@ -27,10 +27,7 @@ pub(crate) fn read_general_names(der: &[u8]) -> Result<Vec<SubjectAltName>, Refu
 pub(crate) fn read_general_name(tag: u8, value: &[u8], whole: &[u8]) -> SubjectAltName {
     // IA5String is ASCII; what is not is shown as Latin-1 and never matches.
     let text = || value.iter().map(|octet| char::from(*octet)).collect::<String>();
-    let other = |kind| SubjectAltName::Other {
-        kind,
-        der: whole.to_vec(),
-    };
+    let other = |kind| SubjectAltName::Other { kind, der: whole.to_vec() };
     match (tag, value.len()) {
         (0x81, _) => SubjectAltName::Email(text()),
         (0x82, _) => SubjectAltName::Dns(text().to_ascii_lowercase()),
@@ -48,8 +45,7 @@ pub(crate) fn read_general_name(tag: u8, value: &[u8], whole: &[u8]) -> SubjectA
 
 fn read_address(octets: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(octets).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
-    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(|octets| IpAddr::V6(Ipv6Addr::from(octets))))
-        .ok()
+    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)))).ok()
 }
 
 /// Writes GeneralNames; `None` when a text is not ASCII, which a parsed name never is.
@@ -70,6 +66,5 @@ pub(crate) fn write_general_names(names: &[SubjectAltName]) -> Option<Vec<u8>> {
 }
 
 fn ia5(number: u8, text: &str) -> Option<Vec<u8>> {
-    text.is_ascii()
-        .then(|| tlv::tlv(tag::context(number), &[text.as_bytes()]))
+    text.is_ascii().then(|| tlv::tlv(tag::context(number), &[text.as_bytes()]))
 }

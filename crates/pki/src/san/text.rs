@@ -16,27 +16,17 @@ pub(super) fn syntax(what: impl Into<String>, repair: &str) -> Refusal {
 
 pub(super) fn too_many() -> Refusal {
     let what = format!("there are more than {MAX_NAMES} names");
-    Refusal::new(
-        "limit.san_count",
-        what,
-        "Spread the names over several certificates.",
-    )
+    Refusal::new("limit.san_count", what, "Spread the names over several certificates.")
 }
 
 pub(super) fn bad_alabel(label: &str) -> Refusal {
     let what = format!("{} is not a valid internationalised label", inert(label));
-    Refusal::new(
-        "san.idna",
-        what,
-        "Write the name in its own letters, or leave it out.",
-    )
+    Refusal::new("san.idna", what, "Write the name in its own letters, or leave it out.")
 }
 
 pub(super) fn explicit_kind(text: &str) -> Option<(&'static str, &str)> {
     let (prefix, rest) = text.split_once(':')?;
-    let kind = ["dns", "ip", "email", "uri"]
-        .into_iter()
-        .find(|kind| kind.eq_ignore_ascii_case(prefix))?;
+    let kind = ["dns", "ip", "email", "uri"].into_iter().find(|kind| kind.eq_ignore_ascii_case(prefix))?;
     Some((kind, rest.trim()))
 }
 
@@ -49,10 +39,9 @@ pub(super) fn parse_by_content(text: &str) -> Result<SubjectAltName, Refusal> {
     });
     match uri {
         // "host:443" reads like a scheme, but a scheme is not followed by a number alone.
-        Some((_, rest)) if !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()) => Err(syntax(
-            "a name has no port",
-            "Leave out the colon and the number.",
-        )),
+        Some((_, rest)) if !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(syntax("a name has no port", "Leave out the colon and the number."))
+        }
         Some(_) => parse_uri(text),
         None if text.contains('@') => parse_email(text),
         None if text.contains('/') => Err(syntax("this is neither a host name nor a URI", URI_HINT)),
@@ -73,11 +62,7 @@ pub(super) fn parse_dns(text: &str) -> Result<SubjectAltName, Refusal> {
     let (wild, base) = text.strip_prefix("*.").map_or(("", text), |base| ("*.", base));
     if base.contains('*') {
         let repair = "Use a star only as the whole first label: *.example.org.";
-        return Err(Refusal::new(
-            "san.wildcard",
-            "a wildcard stands only for the whole first label",
-            repair,
-        ));
+        return Err(Refusal::new("san.wildcard", "a wildcard stands only for the whole first label", repair));
     }
     let labels: Result<Vec<String>, Refusal> = base.split(['.', '。']).map(ascii_label).collect();
     let name = format!("{wild}{}", labels?.join("."));
@@ -120,16 +105,10 @@ pub(super) fn check_labels(name: &str) -> Result<(), String> {
             return Err(format!("the label {} has more than 63 characters", show(label)));
         }
         if label.contains('_') {
-            return Err(format!(
-                "the label {} has an underscore, which host names do not have",
-                show(label)
-            ));
+            return Err(format!("the label {} has an underscore, which host names do not have", show(label)));
         }
         if !label.bytes().all(is_host_byte) {
-            return Err(format!(
-                "the label {} has a character that host names do not have",
-                show(label)
-            ));
+            return Err(format!("the label {} has a character that host names do not have", show(label)));
         }
         if label.starts_with('-') || label.ends_with('-') {
             return Err(format!("the label {} begins or ends with a hyphen", show(label)));
@@ -139,11 +118,7 @@ pub(super) fn check_labels(name: &str) -> Result<(), String> {
     if last.bytes().all(|b| b.is_ascii_digit()) {
         return Err("the last label is a number: neither a host name nor an IP address".into());
     }
-    if name.len() > 253 {
-        Err("the name has more than 253 characters".into())
-    } else {
-        Ok(())
-    }
+    if name.len() > 253 { Err("the name has more than 253 characters".into()) } else { Ok(()) }
 }
 
 pub(super) fn is_host_byte(byte: u8) -> bool {
@@ -158,10 +133,7 @@ pub(super) fn parse_email(text: &str) -> Result<SubjectAltName, Refusal> {
     let atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b);
     let dots = local.starts_with('.') || local.ends_with('.') || local.contains("..");
     if local.is_empty() || local.len() > 64 || dots || !local.bytes().all(atom) {
-        return Err(syntax(
-            "the part before the @ is not that of an e-mail address",
-            hint,
-        ));
+        return Err(syntax("the part before the @ is not that of an e-mail address", hint));
     }
     match parse_dns(domain)? {
         SubjectAltName::Dns(domain) if !domain.contains('*') => {
@@ -184,9 +156,7 @@ pub(super) fn scheme(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Schemes whose URIs are useless without a host.
-const WITH_HOST: [&str; 9] = [
-    "http", "https", "ftp", "ftps", "ldap", "ldaps", "ws", "wss", "spiffe",
-];
+const WITH_HOST: [&str; 9] = ["http", "https", "ftp", "ftps", "ldap", "ldaps", "ws", "wss", "spiffe"];
 
 pub(super) fn parse_uri(text: &str) -> Result<SubjectAltName, Refusal> {
     let Some((scheme, rest)) = scheme(text) else {
@@ -238,11 +208,5 @@ pub(super) fn is_mixed_script(label: &str) -> bool {
         0x400..=0x52f | 0x1c80..=0x1c8f | 0x2de0..=0x2dff | 0xa640..=0xa69f => 4,
         _ => 0_u8,
     };
-    label
-        .chars()
-        .filter(|c| c.is_alphabetic())
-        .map(script)
-        .fold(0, |all, one| all | one)
-        .count_ones()
-        > 1
+    label.chars().filter(|c| c.is_alphabetic()).map(script).fold(0, |all, one| all | one).count_ones() > 1
 }

@@ -9,11 +9,7 @@ pub fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     match content.len() {
         short @ 0..=0x7f => out.push(short as u8),
         long => {
-            let octets: Vec<u8> = long
-                .to_be_bytes()
-                .into_iter()
-                .skip_while(|octet| *octet == 0)
-                .collect();
+            let octets: Vec<u8> = long.to_be_bytes().into_iter().skip_while(|octet| *octet == 0).collect();
             out.push(0x80 | octets.len() as u8);
             out.extend(octets);
         }
@@ -43,10 +39,7 @@ pub const CRITICAL: &[u8] = &[1, 1, 0xff];
 
 /// A subjectAltName with these DNS names.
 pub fn dns_names(names: &[&str]) -> Vec<u8> {
-    let names: Vec<u8> = names
-        .iter()
-        .flat_map(|name| tlv(0x82, &[name.as_bytes()]))
-        .collect();
+    let names: Vec<u8> = names.iter().flat_map(|name| tlv(0x82, &[name.as_bytes()])).collect();
     extension(17, &[], &seq(&[&names]))
 }
 
@@ -140,11 +133,8 @@ pub fn pem(label: &str, der: &[u8]) -> String {
         if index % 16 == 0 {
             body.push('\n');
         }
-        let number = three
-            .iter()
-            .chain([0, 0].iter())
-            .take(3)
-            .fold(0_usize, |sum, octet| sum << 8 | *octet as usize);
+        let number =
+            three.iter().chain([0, 0].iter()).take(3).fold(0_usize, |sum, octet| sum << 8 | *octet as usize);
         for place in 0..4 {
             let letter = ALPHABET[number >> (18 - 6 * place) & 63];
             body.push(if place <= three.len() { letter as char } else { '=' });

@@ -34,11 +34,7 @@ impl DataKey {
 
     /// Whether it is kept out of swap.
     pub fn memory(&self) -> Memory {
-        if self.lock.is_some() {
-            Memory::Locked
-        } else {
-            Memory::Unlocked
-        }
+        if self.lock.is_some() { Memory::Locked } else { Memory::Unlocked }
     }
 
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
@@ -66,10 +62,8 @@ mod tests {
     #[test]
     fn every_data_key_has_its_own_page() {
         let keys: Vec<DataKey> = (0..4).map(|seed| DataKey::from_bytes(&[seed; 32])).collect();
-        let pages: std::collections::BTreeSet<usize> = keys
-            .iter()
-            .map(|key| (&raw const *key.page).addr() / 4096)
-            .collect();
+        let pages: std::collections::BTreeSet<usize> =
+            keys.iter().map(|key| (&raw const *key.page).addr() / 4096).collect();
         assert_eq!(pages.len(), keys.len());
         drop(keys);
     }

@@ -34,11 +34,7 @@ struct Opened {
 impl Session {
     /// A token whose data key was opened ([`crate::slot::open`]).
     pub fn new(token: TokenId, data_key: DataKey) -> Self {
-        Self {
-            token,
-            data_key: RwLock::new(Some(data_key)),
-            opened: Mutex::default(),
-        }
+        Self { token, data_key: RwLock::new(Some(data_key)), opened: Mutex::default() }
     }
 
     /// Which token.
@@ -48,11 +44,7 @@ impl Session {
 
     /// Whether the data key is kept out of swap; none after log-out.
     pub fn memory(&self) -> Option<Memory> {
-        self.data_key
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .map(DataKey::memory)
+        self.data_key.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(DataKey::memory)
     }
 
     /// Makes a new key. P-256 takes about 50 µs, RSA up to seconds: call it on a blocking thread.
@@ -98,17 +90,12 @@ impl Session {
         _proof: &Authorized<U>,
     ) -> Result<Arc<dyn Signer>, TokenError> {
         if !SIGNS.contains(&U::PERMISSION) {
-            return Err(TokenError::WrongPermission {
-                permission: U::PERMISSION,
-            });
+            return Err(TokenError::WrongPermission { permission: U::PERMISSION });
         }
         // The signer is on the list before the data key is let go, so that a log-out in between cannot miss it.
         self.with_data_key(|data_key| {
             let signer = Arc::new(signing_key(sealed, &open(sealed, data_key, &self.token)?)?);
-            self.opened
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .add(&signer);
+            self.opened.lock().unwrap_or_else(PoisonError::into_inner).add(&signer);
             Ok(signer as Arc<dyn Signer>)
         })
     }
@@ -123,14 +110,10 @@ impl Session {
         sealed: &SealedKey,
         _proof: &Authorized<U>,
     ) -> Result<PrivateKey, TokenError> {
-        let least = least_to_export(U::PERMISSION).ok_or(TokenError::WrongPermission {
-            permission: U::PERMISSION,
-        })?;
+        let least = least_to_export(U::PERMISSION)
+            .ok_or(TokenError::WrongPermission { permission: U::PERMISSION })?;
         if sealed.exportable < least {
-            return Err(TokenError::NotExportable {
-                key: sealed.id,
-                exportable: sealed.exportable,
-            });
+            return Err(TokenError::NotExportable { key: sealed.id, exportable: sealed.exportable });
         }
         self.private_key(sealed)
     }
@@ -146,10 +129,7 @@ impl Session {
         random: &dyn Random,
     ) -> Result<SealedKey, TokenError> {
         if exportable > sealed.exportable {
-            return Err(TokenError::Raised {
-                key: sealed.id,
-                exportable: sealed.exportable,
-            });
+            return Err(TokenError::Raised { key: sealed.id, exportable: sealed.exportable });
         }
         let key = self.private_key(sealed)?;
         self.import(&key, exportable, random)
@@ -169,16 +149,9 @@ impl Session {
         &self,
         make: impl FnOnce(&SealKey) -> Result<T, TokenError>,
     ) -> Result<T, TokenError> {
-        match self
-            .data_key
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-        {
+        match self.data_key.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
             Some(data_key) => make(data_key.key()),
-            None => Err(TokenError::LoggedOut {
-                token: self.token.clone(),
-            }),
+            None => Err(TokenError::LoggedOut { token: self.token.clone() }),
         }
     }
 
@@ -191,13 +164,7 @@ impl Session {
     ) -> Result<SealedKey, TokenError> {
         let place = place(&id, exportable, &self.token);
         let sealed = self.with_data_key(|key| Ok(seal::seal(key, random_bytes(random), &place, pkcs8)))?;
-        Ok(SealedKey {
-            id,
-            token: self.token.clone(),
-            exportable,
-            algorithm,
-            sealed,
-        })
+        Ok(SealedKey { id, token: self.token.clone(), exportable, algorithm, sealed })
     }
 
     fn private_key(&self, sealed: &SealedKey) -> Result<PrivateKey, TokenError> {
@@ -250,21 +217,12 @@ impl Opened {
 
 /// Where a sealed key belongs: nobody can raise its freedom or give it to another token by editing the row.
 fn place(id: &KeyId, exportable: Exportable, token: &TokenId) -> Vec<u8> {
-    seal::associated(
-        "key",
-        &id.to_string(),
-        "sealed",
-        1,
-        &format!("{exportable} {token}"),
-    )
+    seal::associated("key", &id.to_string(), "sealed", 1, &format!("{exportable} {token}"))
 }
 
 fn open(sealed: &SealedKey, key: &SealKey, token: &TokenId) -> Result<Zeroizing<Vec<u8>>, TokenError> {
     if sealed.token != *token {
-        return Err(TokenError::Elsewhere {
-            key: sealed.id,
-            token: sealed.token.clone(),
-        });
+        return Err(TokenError::Elsewhere { key: sealed.id, token: sealed.token.clone() });
     }
     let place = place(&sealed.id, sealed.exportable, token);
     seal::open(key, &place, &sealed.sealed).map_err(|_| TokenError::Corrupt { key: sealed.id })

@@ -81,11 +81,7 @@ pub(super) struct SigningKey {
 
 impl SigningKey {
     pub(super) fn new(pair: Pair, public_key: PublicKey, algorithm: KeyAlgorithm) -> Self {
-        Self {
-            public_key,
-            algorithm,
-            pair: RwLock::new(Some(pair)),
-        }
+        Self { public_key, algorithm, pair: RwLock::new(Some(pair)) }
     }
 
     /// Wipes the key, after signatures that are being made.
@@ -130,8 +126,7 @@ impl Signer for SigningKey {
             Pair::Rsa(pair) => {
                 let (padding, _) = rsa(scheme).ok_or(SignError::Scheme(scheme))?;
                 let mut out = vec![0; pair.public_modulus_len()];
-                pair.sign(padding, &random, message, &mut out)
-                    .map_err(|_| SignError::Failed)?;
+                pair.sign(padding, &random, message, &mut out).map_err(|_| SignError::Failed)?;
                 Ok(out)
             }
         })
@@ -141,9 +136,7 @@ impl Signer for SigningKey {
         self.with_pair(scheme, |pair| match pair {
             Pair::Ec(pair) => {
                 let algorithm = ec_digest(scheme).ok_or(SignError::Scheme(scheme))?;
-                let made = pair
-                    .sign_digest(&imported(digest, algorithm)?)
-                    .map_err(|_| SignError::Failed)?;
+                let made = pair.sign_digest(&imported(digest, algorithm)?).map_err(|_| SignError::Failed)?;
                 Ok(made.as_ref().to_vec())
             }
             Pair::Ed25519(_) => Err(SignError::Scheme(scheme)),
@@ -151,8 +144,7 @@ impl Signer for SigningKey {
                 let (padding, algorithm) = rsa(scheme).ok_or(SignError::Scheme(scheme))?;
                 let mut out = vec![0; pair.public_modulus_len()];
                 let digest = imported(digest, algorithm)?;
-                pair.sign_digest(padding, &digest, &mut out)
-                    .map_err(|_| SignError::Failed)?;
+                pair.sign_digest(padding, &digest, &mut out).map_err(|_| SignError::Failed)?;
                 Ok(out)
             }
         })

@@ -15,17 +15,9 @@ use super::data_key::DataKey;
 use crate::instance_key::{InstanceKey, label};
 
 /// Memory in KiB, passes and lanes for new PIN slots (RFC 9106; more lanes were no faster).
-const NEW: Cost = Cost {
-    memory: 65_536,
-    passes: 3,
-    lanes: 1,
-};
+const NEW: Cost = Cost { memory: 65_536, passes: 3, lanes: 1 };
 /// The most that a stored slot may ask for: a changed row must not stop the server.
-const MOST: Cost = Cost {
-    memory: 262_144,
-    passes: 10,
-    lanes: 4,
-};
+const MOST: Cost = Cost { memory: 262_144, passes: 10, lanes: 4 };
 
 /// What a slot is opened with.
 #[derive(Clone, Copy)]
@@ -104,22 +96,13 @@ pub fn open(slot: &KeySlot, opener: Opener<'_>, instance: &InstanceKey) -> Resul
         }
     };
     let plain = seal::open(&key, &place(slot), &slot.sealed).map_err(|_| closed)?;
-    let bytes = plain
-        .first_chunk::<32>()
-        .filter(|_| plain.len() == 32)
-        .ok_or(SlotError::Damaged)?;
+    let bytes = plain.first_chunk::<32>().filter(|_| plain.len() == 32).ok_or(SlotError::Damaged)?;
     Ok(DataKey::from_bytes(bytes))
 }
 
 fn empty(token: &TokenId, kind: SlotKind, parameters: String, random: &dyn Random) -> KeySlot {
     let salt = random_bytes::<32>(random).to_vec();
-    KeySlot {
-        token: token.clone(),
-        kind,
-        salt,
-        parameters,
-        sealed: Vec::new(),
-    }
+    KeySlot { token: token.clone(), kind, salt, parameters, sealed: Vec::new() }
 }
 
 /// Where the sealed data key belongs. The salt need not be bound: another one derives another key.
@@ -181,11 +164,7 @@ impl Cost {
         let memory = next("m=", MOST.memory)?;
         let passes = next("t=", MOST.passes)?;
         let lanes = next("p=", MOST.lanes)?;
-        parts.next().is_none().then_some(Self {
-            memory,
-            passes,
-            lanes,
-        })
+        parts.next().is_none().then_some(Self { memory, passes, lanes })
     }
 }
 
@@ -209,55 +188,25 @@ mod tests {
     fn a_pin_slot_needs_the_pin_and_the_instance_key() {
         let data_key = DataKey::from_bytes(&[7; 32]);
         let slot = pin_slot(&TokenId::soft(), &data_key, PIN, &instance(1), &Counting::new()).unwrap();
-        assert_eq!(
-            (slot.kind, slot.parameters.as_str()),
-            (SlotKind::Pin, "m=65536,t=3,p=1")
-        );
+        assert_eq!((slot.kind, slot.parameters.as_str()), (SlotKind::Pin, "m=65536,t=3,p=1"));
         assert_eq!(bytes(open(&slot, Opener::Pin(PIN), &instance(1))), Ok([7; 32]));
-        assert_eq!(
-            bytes(open(&slot, Opener::Pin("Secret-1235"), &instance(1))),
-            Err(SlotError::WrongPin)
-        );
-        assert_eq!(
-            bytes(open(&slot, Opener::Pin(PIN), &instance(2))),
-            Err(SlotError::WrongPin)
-        );
-        assert_eq!(
-            bytes(open(&slot, Opener::Instance, &instance(1))),
-            Err(SlotError::OtherKind)
-        );
-        let moved = KeySlot {
-            token: TokenId::system(),
-            ..slot
-        };
-        assert_eq!(
-            bytes(open(&moved, Opener::Pin(PIN), &instance(1))),
-            Err(SlotError::WrongPin)
-        );
+        assert_eq!(bytes(open(&slot, Opener::Pin("Secret-1235"), &instance(1))), Err(SlotError::WrongPin));
+        assert_eq!(bytes(open(&slot, Opener::Pin(PIN), &instance(2))), Err(SlotError::WrongPin));
+        assert_eq!(bytes(open(&slot, Opener::Instance, &instance(1))), Err(SlotError::OtherKind));
+        let moved = KeySlot { token: TokenId::system(), ..slot };
+        assert_eq!(bytes(open(&moved, Opener::Pin(PIN), &instance(1))), Err(SlotError::WrongPin));
     }
 
     #[test]
     fn the_data_key_survives_a_change_of_the_pin() {
         let random = Counting::new();
-        let before = pin_slot(
-            &TokenId::soft(),
-            &DataKey::generate(&random),
-            PIN,
-            &instance(1),
-            &random,
-        )
-        .unwrap();
+        let before =
+            pin_slot(&TokenId::soft(), &DataKey::generate(&random), PIN, &instance(1), &random).unwrap();
         let data_key = open(&before, Opener::Pin(PIN), &instance(1)).unwrap();
         let after = pin_slot(&TokenId::soft(), &data_key, "Other-5678", &instance(1), &random).unwrap();
         assert_ne!((&before.salt, &before.sealed), (&after.salt, &after.sealed));
-        assert_eq!(
-            bytes(open(&after, Opener::Pin("Other-5678"), &instance(1))),
-            Ok(*data_key.key().bytes())
-        );
-        assert_eq!(
-            bytes(open(&after, Opener::Pin(PIN), &instance(1))),
-            Err(SlotError::WrongPin)
-        );
+        assert_eq!(bytes(open(&after, Opener::Pin("Other-5678"), &instance(1))), Ok(*data_key.key().bytes()));
+        assert_eq!(bytes(open(&after, Opener::Pin(PIN), &instance(1))), Err(SlotError::WrongPin));
     }
 
     #[test]
@@ -265,30 +214,12 @@ mod tests {
         let data_key = DataKey::from_bytes(&[7; 32]);
         let slot = instance_slot(&TokenId::system(), &data_key, &instance(1), &Counting::new());
         assert_eq!(bytes(open(&slot, Opener::Instance, &instance(1))), Ok([7; 32]));
-        assert_eq!(
-            bytes(open(&slot, Opener::Instance, &instance(2))),
-            Err(SlotError::WrongInstanceKey)
-        );
-        assert_eq!(
-            bytes(open(&slot, Opener::Pin(PIN), &instance(1))),
-            Err(SlotError::OtherKind)
-        );
-        let moved = KeySlot {
-            token: TokenId::soft(),
-            ..slot.clone()
-        };
-        assert_eq!(
-            bytes(open(&moved, Opener::Instance, &instance(1))),
-            Err(SlotError::WrongInstanceKey)
-        );
-        let cut = KeySlot {
-            sealed: slot.sealed[..20].to_vec(),
-            ..slot
-        };
-        assert_eq!(
-            bytes(open(&cut, Opener::Instance, &instance(1))),
-            Err(SlotError::WrongInstanceKey)
-        );
+        assert_eq!(bytes(open(&slot, Opener::Instance, &instance(2))), Err(SlotError::WrongInstanceKey));
+        assert_eq!(bytes(open(&slot, Opener::Pin(PIN), &instance(1))), Err(SlotError::OtherKind));
+        let moved = KeySlot { token: TokenId::soft(), ..slot.clone() };
+        assert_eq!(bytes(open(&moved, Opener::Instance, &instance(1))), Err(SlotError::WrongInstanceKey));
+        let cut = KeySlot { sealed: slot.sealed[..20].to_vec(), ..slot };
+        assert_eq!(bytes(open(&cut, Opener::Instance, &instance(1))), Err(SlotError::WrongInstanceKey));
     }
 
     #[test]
@@ -305,11 +236,8 @@ mod tests {
             "m=65536,t=3,p=1,x=1",
             "m=0,t=3,p=1",
         ] {
-            let slot = KeySlot {
-                kind: SlotKind::Pin,
-                parameters: parameters.to_owned(),
-                ..instance_slot.clone()
-            };
+            let slot =
+                KeySlot { kind: SlotKind::Pin, parameters: parameters.to_owned(), ..instance_slot.clone() };
             let refused = bytes(open(&slot, Opener::Pin(PIN), &instance(1)));
             assert_eq!(refused, Err(SlotError::Damaged), "{parameters}");
         }

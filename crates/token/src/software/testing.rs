@@ -22,10 +22,7 @@ impl Counting {
 impl Random for Counting {
     fn fill(&self, bytes: &mut [u8]) {
         for part in bytes.chunks_mut(8) {
-            let mut z = self
-                .0
-                .fetch_add(1, Ordering::Relaxed)
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             part.copy_from_slice(&(z ^ (z >> 31)).to_be_bytes()[..part.len()]);
@@ -40,10 +37,7 @@ pub(crate) fn session(token: &TokenId, seed: u8) -> Session {
 
 /// A proof for a security officer.
 pub(crate) fn proof<U: Use>(of: U) -> Authorized<U> {
-    let officer = Actor::ApiKey {
-        id: ApiKeyId::of("k"),
-        roles: BTreeSet::from([Role::SecurityOfficer]),
-    };
+    let officer = Actor::ApiKey { id: ApiKeyId::of("k"), roles: BTreeSet::from([Role::SecurityOfficer]) };
     authorize(&officer, of, "").unwrap()
 }
 

@@ -13,15 +13,8 @@ fn soft() -> Session {
 /// One key of each algorithm, made once because RSA takes long, all sealed by the same data key.
 fn made(algorithm: KeyAlgorithm) -> &'static (PublicKey, SealedKey) {
     static MADE: [OnceLock<(PublicKey, SealedKey)>; 6] = [const { OnceLock::new() }; 6];
-    let slot = KeyAlgorithm::ALL
-        .iter()
-        .position(|known| *known == algorithm)
-        .unwrap();
-    MADE[slot].get_or_init(|| {
-        soft()
-            .generate(algorithm, Exportable::ToTargets, &Counting::new())
-            .unwrap()
-    })
+    let slot = KeyAlgorithm::ALL.iter().position(|known| *known == algorithm).unwrap();
+    MADE[slot].get_or_init(|| soft().generate(algorithm, Exportable::ToTargets, &Counting::new()).unwrap())
 }
 
 fn refused(session: &Session, sealed: &SealedKey) -> TokenError {
@@ -30,28 +23,13 @@ fn refused(session: &Session, sealed: &SealedKey) -> TokenError {
 
 /// The DER AlgorithmIdentifier of a scheme (RFC 8017, appendix A; RFC 5758; RFC 8410).
 fn identifier(scheme: SignatureScheme) -> Vec<u8> {
-    let rsa = |last: u8| {
-        [
-            &[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1],
-            &[last, 5, 0][..],
-        ]
-        .concat()
-    };
+    let rsa =
+        |last: u8| [&[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1], &[last, 5, 0][..]].concat();
     let pss = |hash: u8, salt: u8| {
-        let hash = [
-            &[0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2][..],
-            &[hash, 5, 0],
-        ]
-        .concat();
-        let mask = [
-            &[0x30, 26, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 8][..],
-            &hash,
-        ]
-        .concat();
+        let hash = [&[0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2][..], &[hash, 5, 0]].concat();
+        let mask = [&[0x30, 26, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 8][..], &hash].concat();
         let parameters = [&[0xa0, 15][..], &hash, &[0xa1, 28], &mask, &[0xa2, 3, 2, 1, salt]].concat();
-        let start = [
-            0x30, 65, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 10, 0x30, 52,
-        ];
+        let start = [0x30, 65, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 10, 0x30, 52];
         [&start[..], &parameters].concat()
     };
     match scheme {
@@ -91,14 +69,8 @@ fn every_algorithm_signs_with_every_scheme_of_its_own_and_no_other() {
         for &scheme in algorithm.schemes() {
             let verifies =
                 |signature: Vec<u8>| public_key.verify(&identifier(scheme), b"message", &signature);
-            assert!(
-                verifies(signer.sign(scheme, b"message").unwrap()),
-                "{algorithm} {scheme:?}"
-            );
-            assert!(
-                !verifies(signer.sign(scheme, b"other").unwrap()),
-                "{algorithm} {scheme:?}"
-            );
+            assert!(verifies(signer.sign(scheme, b"message").unwrap()), "{algorithm} {scheme:?}");
+            assert!(!verifies(signer.sign(scheme, b"other").unwrap()), "{algorithm} {scheme:?}");
             let by_digest = signer.sign_digest(scheme, &digest(scheme, b"message"));
             if scheme == SignatureScheme::Ed25519 {
                 assert_eq!(by_digest, Err(SignError::Scheme(scheme)));
@@ -110,10 +82,7 @@ fn every_algorithm_signs_with_every_scheme_of_its_own_and_no_other() {
         let foreign = KeyAlgorithm::ALL.iter().flat_map(|other| other.schemes());
         for scheme in foreign.filter(|scheme| !algorithm.schemes().contains(scheme)) {
             assert_eq!(signer.sign(*scheme, b"m"), Err(SignError::Scheme(*scheme)));
-            assert_eq!(
-                signer.sign_digest(*scheme, &[0; 32]),
-                Err(SignError::Scheme(*scheme))
-            );
+            assert_eq!(signer.sign_digest(*scheme, &[0; 32]), Err(SignError::Scheme(*scheme)));
         }
     }
 }
@@ -124,40 +93,18 @@ fn an_edited_row_does_not_open() {
     let (_, sealed) = made(KeyAlgorithm::EcP256);
     let (_, other) = made(KeyAlgorithm::EcP384);
     let corrupt = TokenError::Corrupt { key: sealed.id };
-    let raised = SealedKey {
-        exportable: Exportable::WithPassphrase,
-        ..sealed.clone()
-    };
+    let raised = SealedKey { exportable: Exportable::WithPassphrase, ..sealed.clone() };
     assert_eq!(refused(&session, &raised), corrupt);
-    assert_eq!(
-        session.export(&raised, &proof(uses::ExportPrivateKey)).err(),
-        Some(corrupt.clone())
-    );
-    let swapped = SealedKey {
-        id: other.id,
-        algorithm: other.algorithm,
-        ..sealed.clone()
-    };
+    assert_eq!(session.export(&raised, &proof(uses::ExportPrivateKey)).err(), Some(corrupt.clone()));
+    let swapped = SealedKey { id: other.id, algorithm: other.algorithm, ..sealed.clone() };
     assert_eq!(refused(&session, &swapped), TokenError::Corrupt { key: other.id });
-    let relabelled = SealedKey {
-        algorithm: KeyAlgorithm::Ed25519,
-        ..sealed.clone()
-    };
+    let relabelled = SealedKey { algorithm: KeyAlgorithm::Ed25519, ..sealed.clone() };
     assert_eq!(refused(&session, &relabelled), corrupt);
-    assert_eq!(
-        refused(&crate::software::testing::session(&TokenId::soft(), 2), sealed),
-        corrupt
-    );
+    assert_eq!(refused(&crate::software::testing::session(&TokenId::soft(), 2), sealed), corrupt);
     let system = crate::software::testing::session(&TokenId::system(), 1);
-    let elsewhere = TokenError::Elsewhere {
-        key: sealed.id,
-        token: TokenId::soft(),
-    };
+    let elsewhere = TokenError::Elsewhere { key: sealed.id, token: TokenId::soft() };
     assert_eq!(refused(&system, sealed), elsewhere);
-    let given = SealedKey {
-        token: TokenId::system(),
-        ..sealed.clone()
-    };
+    let given = SealedKey { token: TokenId::system(), ..sealed.clone() };
     assert_eq!(refused(&system, &given), corrupt);
 }
 
@@ -168,12 +115,7 @@ fn a_key_sealed_under_a_wrong_name_is_not_opened() {
     let key = session.export(sealed, &proof(uses::Deploy)).unwrap();
     let other = made(KeyAlgorithm::EcP384).1.id;
     let wrong = session
-        .seal(
-            (other, KeyAlgorithm::EcP256),
-            key.pkcs8_der(),
-            Exportable::ToTargets,
-            &Counting::new(),
-        )
+        .seal((other, KeyAlgorithm::EcP256), key.pkcs8_der(), Exportable::ToTargets, &Counting::new())
         .unwrap();
     let corrupt = TokenError::Corrupt { key: other };
     assert_eq!(refused(&session, &wrong), corrupt);
@@ -188,29 +130,15 @@ fn a_key_leaves_only_as_far_as_it_may() {
     let key = session.export(sealed, &proof(uses::Deploy)).unwrap();
     assert_eq!(key.id(), sealed.id);
     let to_a_person = session.export(sealed, &proof(uses::ExportPrivateKey)).err();
-    let not_exportable = |exportable| {
-        Some(TokenError::NotExportable {
-            key: sealed.id,
-            exportable,
-        })
-    };
+    let not_exportable = |exportable| Some(TokenError::NotExportable { key: sealed.id, exportable });
     assert_eq!(to_a_person, not_exportable(Exportable::ToTargets));
     let free = session.import(&key, Exportable::WithPassphrase, &random).unwrap();
     assert!(session.export(&free, &proof(uses::ExportPrivateKey)).is_ok());
 
     let raised = session.reseal(sealed, Exportable::WithPassphrase, &random).err();
-    assert_eq!(
-        raised,
-        Some(TokenError::Raised {
-            key: sealed.id,
-            exportable: Exportable::ToTargets
-        })
-    );
+    assert_eq!(raised, Some(TokenError::Raised { key: sealed.id, exportable: Exportable::ToTargets }));
     let never = session.reseal(sealed, Exportable::Never, &random).unwrap();
-    assert_eq!(
-        session.export(&never, &proof(uses::Deploy)).err(),
-        not_exportable(Exportable::Never)
-    );
+    assert_eq!(session.export(&never, &proof(uses::Deploy)).err(), not_exportable(Exportable::Never));
     assert!(session.signer(&never, &may_issue()).is_ok());
 }
 
@@ -219,18 +147,9 @@ fn a_proof_of_something_else_opens_nothing() {
     let session = soft();
     let (_, sealed) = made(KeyAlgorithm::EcP256);
     let wrong = |permission| Some(TokenError::WrongPermission { permission });
-    assert_eq!(
-        session.signer(sealed, &proof(uses::ViewKeys)).err(),
-        wrong(Permission::ViewKeys)
-    );
-    assert_eq!(
-        session.signer(sealed, &proof(uses::Deploy)).err(),
-        wrong(Permission::Deploy)
-    );
-    assert_eq!(
-        session.export(sealed, &may_issue()).err(),
-        wrong(Permission::IssueCertificate)
-    );
+    assert_eq!(session.signer(sealed, &proof(uses::ViewKeys)).err(), wrong(Permission::ViewKeys));
+    assert_eq!(session.signer(sealed, &proof(uses::Deploy)).err(), wrong(Permission::Deploy));
+    assert_eq!(session.export(sealed, &may_issue()).err(), wrong(Permission::IssueCertificate));
 }
 
 #[test]
@@ -239,10 +158,7 @@ fn signers_end_with_the_session() {
     let (_, sealed) = made(KeyAlgorithm::Ed25519);
     let signer = session.signer(sealed, &may_issue()).unwrap();
     drop(session);
-    assert_eq!(
-        signer.sign(SignatureScheme::Ed25519, b"m"),
-        Err(SignError::TokenUnavailable)
-    );
+    assert_eq!(signer.sign(SignatureScheme::Ed25519, b"m"), Err(SignError::TokenUnavailable));
 }
 
 #[test]
@@ -255,8 +171,5 @@ fn signers_that_were_dropped_are_forgotten() {
     }
     assert!(session.opened.lock().unwrap().keys.len() <= 65);
     session.close();
-    assert_eq!(
-        kept.sign(SignatureScheme::EcdsaP256Sha256, b"m"),
-        Err(SignError::TokenUnavailable)
-    );
+    assert_eq!(kept.sign(SignatureScheme::EcdsaP256Sha256, b"m"), Err(SignError::TokenUnavailable));
 }
