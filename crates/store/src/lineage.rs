@@ -1,0 +1,344 @@
+//! Lineages and the targets that they are bound to. A retired lineage is seen by no function here.
+
+use domain::Moment;
+use domain::id::{IssuerId, LineageId, ProfileId, TargetId, TokenId};
+use domain::lineage::{Backend, KeyRule, Lineage};
+use pki::{Certificate, DistinguishedName, Fingerprint, SubjectAltName};
+
+use crate::select::{self, SEARCH, Select, searchable};
+use crate::tx::Row;
+use crate::{Error, Page, Tx, certificate, text};
+
+/// Which lineages are listed. All that is said must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LineageFilter {
+    /// With this in the name, owner, subject or alternative names, without regard to case.
+    pub text: Option<String>,
+    /// From this issuer.
+    pub issuer: Option<IssuerId>,
+    /// Of this environment.
+    pub environment: Option<String>,
+    /// Due before this moment.
+    pub due_before: Option<Moment>,
+    /// Whether only those in trouble are listed.
+    pub trouble_only: bool,
+}
+
+/// Everything up to WHERE. The targets are joined in the query, so that a page of lineages is one query.
+fn query(tx: &Tx<'_>) -> String {
+    format!(
+        "SELECT id, name, subject, names, usage, owner, environment, token, algorithm, at_renewal, exportable, issuer,
+         profile, lifetime, backend, proxy_protocol, current, due, failures, trouble, created, version,
+         COALESCE((SELECT {} FROM lineage_target WHERE lineage_target.lineage = lineage.id), '') AS targets
+         FROM lineage",
+        tx.lines_of("lineage_target.target")
+    )
+}
+
+/// Stores a new lineage with its targets. [`Error::Conflict`] is of `lineage.name` or `lineage.id`.
+pub fn insert(tx: &Tx<'_>, lineage: &Lineage) -> Result<(), Error> {
+    let backend = lineage.backend.as_ref();
+    tx.exec(
+        "INSERT INTO lineage (id, name, name_folded, subject, names, usage, owner, environment, token, algorithm,
+         at_renewal, exportable, issuer, profile, lifetime, backend, proxy_protocol, current, due, failures, trouble,
+         created, version, retired, search)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+         $23, NULL, $24)",
+        &[
+            &lineage.id.as_str(),
+            &lineage.name,
+            &lineage.name.to_lowercase(),
+            &lineage.subject.der(),
+            &text::names(&lineage.names),
+            &lineage.usage.name(),
+            &lineage.owner,
+            &lineage.environment,
+            &lineage.key_rule.token.as_str(),
+            &lineage.key_rule.algorithm.name(),
+            &lineage.key_rule.at_renewal.name(),
+            &lineage.key_rule.exportable.name(),
+            &lineage.issuer.as_str(),
+            &lineage.profile.as_str(),
+            &lineage.lifetime,
+            &backend.map(|backend| backend.address.as_str()),
+            &backend.is_some_and(|backend| backend.proxy_protocol),
+            &lineage.current.as_ref().map(|current| current.0.as_slice()),
+            &lineage.due.map(|due| due.0),
+            &i64::from(lineage.failures),
+            &lineage.trouble,
+            &lineage.created.0,
+            &lineage.version,
+            &search_text(lineage),
+        ],
+    )?;
+    lineage.targets.iter().try_for_each(|target| bind(tx, &lineage.id, target))
+}
+
+fn search_text(lineage: &Lineage) -> String {
+    let names: Vec<String> = lineage.names.iter().map(ToString::to_string).collect();
+    searchable(&[&lineage.name, &lineage.owner, &lineage.subject.to_string(), &names.join("\n")])
+}
+
+/// One lineage.
+pub fn find(tx: &Tx<'_>, id: &LineageId) -> Result<Option<Lineage>, Error> {
+    tx.one(&format!("{} WHERE id = $1 AND retired IS NULL", query(tx)), &[&id.as_str()], read)
+}
+
+/// The lineage of this name.
+pub fn by_name(tx: &Tx<'_>, name: &str) -> Result<Option<Lineage>, Error> {
+    tx.one(&format!("{} WHERE name = $1 AND retired IS NULL", query(tx)), &[&name], read)
+}
+
+/// The lineage whose current certificate this is.
+pub fn of_current(tx: &Tx<'_>, certificate: &Fingerprint) -> Result<Option<Lineage>, Error> {
+    let sql = format!("{} WHERE current = $1 AND retired IS NULL ORDER BY id", query(tx));
+    tx.one(&sql, &[&certificate.0.as_slice()], read)
+}
+
+/// Lineages by name. The next page begins after [`cursor`] of the last one.
+pub fn list(tx: &Tx<'_>, filter: &LineageFilter, page: &Page) -> Result<Vec<Lineage>, Error> {
+    let mut select = Select::new(query(tx));
+    select.only("retired IS NULL");
+    select.maybe("issuer = {}", filter.issuer.as_ref().map(IssuerId::as_str));
+    select.maybe("environment = {}", filter.environment.as_deref());
+    select.maybe("due < {}", filter.due_before.map(|before| before.0));
+    if filter.trouble_only {
+        select.only("trouble <> ''");
+    }
+    select.search(SEARCH, filter.text.as_deref());
+    if let Some(after) = &page.after {
+        let (id, name) = select::read_cursor(after)?;
+        select.after("(name_folded, id) > ({1}, {2})", name.to_owned(), id.to_owned());
+    }
+    select.rows(tx, "name_folded, id", page.limit, read)
+}
+
+/// Where the list continues after this lineage.
+pub fn cursor(lineage: &Lineage) -> String {
+    select::cursor(lineage.id.as_str(), lineage.name.to_lowercase())
+}
+
+/// Lineages that are due, the longest due first, after the due moment and id of the last one that was seen.
+/// Costs as much as there is due, not as there is.
+pub fn due(tx: &Tx<'_>, now: Moment, after: (Moment, &LineageId), limit: u32) -> Result<Vec<Lineage>, Error> {
+    let sql = format!("{} WHERE due <= $1 AND (due, id) > ($2, $3) ORDER BY due, id LIMIT $4", query(tx));
+    tx.rows(&sql, &[&now.0, &after.0.0, &after.1.as_str(), &i64::from(limit)], read)
+}
+
+/// Stores a changed lineage with its targets if nobody changed it since it was read; answers whether it did. The
+/// version grows by one.
+pub fn update(tx: &Tx<'_>, lineage: &Lineage) -> Result<bool, Error> {
+    let backend = lineage.backend.as_ref();
+    let changed = tx.exec(
+        "UPDATE lineage SET name = $2, name_folded = $3, subject = $4, names = $5, usage = $6, owner = $7,
+         environment = $8, token = $9, algorithm = $10, at_renewal = $11, exportable = $12, issuer = $13, profile = $14,
+         lifetime = $15, backend = $16, proxy_protocol = $17, current = $18, due = $19, failures = $20, trouble = $21,
+         search = $22, version = version + 1
+         WHERE id = $1 AND version = $23 AND retired IS NULL",
+        &[
+            &lineage.id.as_str(),
+            &lineage.name,
+            &lineage.name.to_lowercase(),
+            &lineage.subject.der(),
+            &text::names(&lineage.names),
+            &lineage.usage.name(),
+            &lineage.owner,
+            &lineage.environment,
+            &lineage.key_rule.token.as_str(),
+            &lineage.key_rule.algorithm.name(),
+            &lineage.key_rule.at_renewal.name(),
+            &lineage.key_rule.exportable.name(),
+            &lineage.issuer.as_str(),
+            &lineage.profile.as_str(),
+            &lineage.lifetime,
+            &backend.map(|backend| backend.address.as_str()),
+            &backend.is_some_and(|backend| backend.proxy_protocol),
+            &lineage.current.as_ref().map(|current| current.0.as_slice()),
+            &lineage.due.map(|due| due.0),
+            &i64::from(lineage.failures),
+            &lineage.trouble,
+            &search_text(lineage),
+            &lineage.version,
+        ],
+    )?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    tx.exec("DELETE FROM lineage_target WHERE lineage = $1", &[&lineage.id.as_str()])?;
+    lineage.targets.iter().try_for_each(|target| bind(tx, &lineage.id, target))?;
+    Ok(true)
+}
+
+/// Says which certificate is current now and when it is due; what was wrong is over.
+pub fn set_current(
+    tx: &Tx<'_>,
+    id: &LineageId,
+    certificate: &Fingerprint,
+    due: Option<Moment>,
+) -> Result<(), Error> {
+    tx.update(
+        "lineage",
+        "UPDATE lineage SET current = $2, due = $3, failures = 0, trouble = '', version = version + 1
+         WHERE id = $1 AND retired IS NULL",
+        &[&id.as_str(), &certificate.0.as_slice(), &due.map(|due| due.0)],
+    )
+}
+
+/// Says when the lineage is due.
+pub fn set_due(tx: &Tx<'_>, id: &LineageId, due: Option<Moment>) -> Result<(), Error> {
+    tx.update(
+        "lineage",
+        "UPDATE lineage SET due = $2, version = version + 1 WHERE id = $1 AND retired IS NULL",
+        &[&id.as_str(), &due.map(|due| due.0)],
+    )
+}
+
+/// Says what is wrong, how often in a row, and when it is tried again.
+pub fn set_trouble(
+    tx: &Tx<'_>,
+    id: &LineageId,
+    failures: u32,
+    trouble: &str,
+    due: Option<Moment>,
+) -> Result<(), Error> {
+    tx.update(
+        "lineage",
+        "UPDATE lineage SET failures = $2, trouble = $3, due = $4, version = version + 1
+         WHERE id = $1 AND retired IS NULL",
+        &[&id.as_str(), &i64::from(failures), &text::storable(trouble), &due.map(|due| due.0)],
+    )
+}
+
+/// Binds the lineage to a target; once is enough.
+pub fn bind(tx: &Tx<'_>, id: &LineageId, target: &TargetId) -> Result<(), Error> {
+    tx.exec(
+        "INSERT INTO lineage_target (lineage, target) VALUES ($1, $2) ON CONFLICT (lineage, target) DO NOTHING",
+        &[&id.as_str(), &target.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Takes the lineage off a target.
+pub fn unbind(tx: &Tx<'_>, id: &LineageId, target: &TargetId) -> Result<(), Error> {
+    tx.exec(
+        "DELETE FROM lineage_target WHERE lineage = $1 AND target = $2",
+        &[&id.as_str(), &target.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Every lineage bound to a target, by name.
+pub fn of_target(tx: &Tx<'_>, target: &TargetId) -> Result<Vec<Lineage>, Error> {
+    let sql = format!(
+        "{} WHERE id IN (SELECT lineage FROM lineage_target WHERE target = $1) AND retired IS NULL
+         ORDER BY name_folded, id",
+        query(tx)
+    );
+    tx.rows(&sql, &[&target.as_str()], read)
+}
+
+/// How many lineages an issuer has.
+pub fn of_issuer_count(tx: &Tx<'_>, issuer: &IssuerId) -> Result<i64, Error> {
+    tx.number("SELECT count(*) AS n FROM lineage WHERE issuer = $1 AND retired IS NULL", &[&issuer.as_str()])
+}
+
+/// Takes the lineage out of sight and off its targets. Its certificates stay; its name is free again.
+pub fn retire(tx: &Tx<'_>, id: &LineageId, at: Moment) -> Result<(), Error> {
+    tx.exec("DELETE FROM lineage_target WHERE lineage = $1", &[&id.as_str()])?;
+    tx.update(
+        "lineage",
+        "UPDATE lineage SET retired = $2, due = NULL, version = version + 1 WHERE id = $1 AND retired IS NULL",
+        &[&id.as_str(), &at.0],
+    )
+}
+
+/// How many there are.
+pub fn count(tx: &Tx<'_>) -> Result<i64, Error> {
+    tx.number("SELECT count(*) AS n FROM lineage WHERE retired IS NULL", &[])
+}
+
+/// How many are in trouble.
+pub fn trouble_count(tx: &Tx<'_>) -> Result<i64, Error> {
+    tx.number("SELECT count(*) AS n FROM lineage WHERE retired IS NULL AND trouble <> ''", &[])
+}
+
+/// What a target serves of one lineage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServedLineage {
+    /// Which lineage.
+    pub lineage: LineageId,
+    /// Its name.
+    pub name: String,
+    /// The names that it answers for.
+    pub names: Vec<SubjectAltName>,
+    /// Its current certificate.
+    pub certificate: Certificate,
+    /// Where the edge passes the bytes.
+    pub backend: Option<Backend>,
+}
+
+/// Everything that a target serves now: the current certificates of the lineages bound to it, by lineage id.
+pub fn served(tx: &Tx<'_>, target: &TargetId) -> Result<Vec<ServedLineage>, Error> {
+    tx.rows(
+        "SELECT l.id AS id, l.name AS name, l.names AS names, l.backend AS backend, l.proxy_protocol AS proxy_protocol,
+         c.der AS der
+         FROM lineage_target t
+         JOIN lineage l ON l.id = t.lineage AND l.retired IS NULL
+         JOIN certificate c ON c.fingerprint = l.current
+         WHERE t.target = $1 ORDER BY l.id",
+        &[&target.as_str()],
+        |row| {
+            Ok(ServedLineage {
+                lineage: LineageId::of(row.text("id")?),
+                name: row.at("name")?,
+                names: read_names(row)?,
+                certificate: certificate::parse(&row.at::<Vec<u8>>("der")?)?,
+                backend: read_backend(row)?,
+            })
+        },
+    )
+}
+
+fn read(row: &Row<'_>) -> Result<Lineage, Error> {
+    let subject: Vec<u8> = row.at("subject")?;
+    let subject = DistinguishedName::from_der(&subject)
+        .map_err(|_| Error::Corrupt { table: "lineage", column: "subject" })?;
+    let mut targets: Vec<TargetId> = row.text("targets")?.lines().map(TargetId::of).collect();
+    targets.sort();
+    Ok(Lineage {
+        id: LineageId::of(row.text("id")?),
+        name: row.at("name")?,
+        subject,
+        names: read_names(row)?,
+        usage: row.parsed("lineage", "usage")?,
+        owner: row.at("owner")?,
+        environment: row.at("environment")?,
+        key_rule: KeyRule {
+            token: TokenId::of(row.text("token")?),
+            algorithm: row.parsed("lineage", "algorithm")?,
+            at_renewal: row.parsed("lineage", "at_renewal")?,
+            exportable: row.parsed("lineage", "exportable")?,
+        },
+        issuer: IssuerId::of(row.text("issuer")?),
+        profile: ProfileId::of(row.text("profile")?),
+        lifetime: row.at("lifetime")?,
+        targets,
+        backend: read_backend(row)?,
+        current: row.hash_or_none("lineage", "current")?.map(Fingerprint),
+        due: row.moment_or_none("due")?,
+        failures: row.count("lineage", "failures")?,
+        trouble: row.at("trouble")?,
+        created: row.moment("created")?,
+        version: row.at("version")?,
+    })
+}
+
+fn read_names(row: &Row<'_>) -> Result<Vec<SubjectAltName>, Error> {
+    text::parse_names(&row.text("names")?).ok_or(Error::Corrupt { table: "lineage", column: "names" })
+}
+
+fn read_backend(row: &Row<'_>) -> Result<Option<Backend>, Error> {
+    let proxy_protocol = row.at("proxy_protocol")?;
+    let address: Option<String> = row.at("backend")?;
+    Ok(address.map(|address| Backend { address, proxy_protocol }))
+}
