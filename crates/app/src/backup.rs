@@ -84,24 +84,31 @@ pub async fn take(app: &App, by: &Authorized<uses::ManageSettings>, to: PathBuf)
             let what = format!("{} is there already", to.display());
             return Err(Error::conflict("backup.exists", what, "Name a new file."));
         }
-        let event = Event::done(app.now(), by.actor(), Action::BackupCreate, "");
-        let now = app.now();
-        // Recorded first, so that the backup itself holds its event.
-        app.commit("backup.record", move |tx| {
-            store::key::mark_backed_up(tx, now.plus(1))?;
-            act::record(tx, &event)
-        })
-        .await?;
+        let (event, now) = (Event::done(app.now(), by.actor(), Action::BackupCreate, ""), app.now());
         let staged = to.with_extension("claviger-database");
-        app.store().backup_to(&staged).await?;
-        let mac_key = app.instance().derive(label::BACKUP);
-        let path = staged.clone();
+        app.store().backup_to(&staged).await.map_err(|error| not_taken(&error))?;
+        let (mac_key, path) = (app.instance().derive(label::BACKUP), staged.clone());
         let written = app.blocking(move || write_backup(&path, &to, &recovery, &mac_key)).await?;
         // The copy of the database goes in any case; a failure to remove it is no failure of the backup.
         let _ = std::fs::remove_file(&staged);
-        written.map_err(|error| failed("backup", &error))
+        written.map_err(|error| failed("backup", &error))?;
+        app.commit("backup.record", move |tx| {
+            store::key::mark_backed_up(tx, now)?;
+            act::record(tx, &event)
+        })
+        .await
     })
     .await
+}
+
+fn not_taken(error: &store::Error) -> Error {
+    let (what, repair) = match error {
+        store::Error::NotSqlite => {
+            ("this database is on PostgreSQL", "Use pg_dump, and keep instance.key beside it.")
+        }
+        _ => ("the database could not be copied", "Check the directory, its rights and the free space."),
+    };
+    Error::conflict("backup.database", format!("{what}: {error}"), repair)
 }
 
 fn failed(what: &str, error: &std::io::Error) -> Error {

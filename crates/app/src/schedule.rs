@@ -6,8 +6,10 @@ use std::time::Duration;
 use domain::clock::{DAY, HOUR, MINUTE};
 use domain::id::{JobId, LineageId};
 use domain::job::JobKind;
+use domain::lineage::Lineage;
 use domain::permission::{authorize, uses};
 use domain::{Actor, Moment};
+use store::Tx;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,6 +21,7 @@ const BATCH: u32 = 500;
 /// Runs the clockwork until `stop` says true, then waits for running jobs for a little while.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let served = tokio::spawn(follow_served(Arc::clone(&app), stop.clone()));
+    report(take_up(&app).await);
     let mut running = JoinSet::new();
     let mut housekeeping = Moment(0);
     while !*stop.borrow() {
@@ -34,6 +37,18 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let _ = tokio::time::timeout(Duration::from_secs(10), ended).await;
     served.abort();
     report(audit::write_head(&app).await);
+}
+
+/// Takes up what the process before this one was doing when it was killed. On PostgreSQL other nodes may be at it:
+/// there the leases end by themselves.
+async fn take_up(app: &App) -> Result<(), Error> {
+    if app.store().engine_name() != "sqlite" {
+        return Ok(());
+    }
+    let now = app.now();
+    app.store()
+        .tx("job.release_all", move |tx| Ok::<_, Error>(store::job::release_all(tx, now).map(drop)?))
+        .await
 }
 
 async fn step(app: &Arc<App>, running: &mut JoinSet<()>, housekeeping: &mut Moment) {
@@ -58,36 +73,30 @@ pub async fn tick(app: &App) -> Result<usize, Error> {
     let now = app.now();
     let mut all = 0;
     loop {
-        let due = app
-            .read("lineage.due", move |tx| {
-                Ok(store::lineage::due(tx, now, (Moment(i64::MIN), &LineageId::of("")), BATCH)?)
-            })
-            .await?;
-        if due.is_empty() {
+        let due = app.read("lineage.due", move |tx| Ok(due_lineages(tx, now)?.len())).await?;
+        if due == 0 {
             return Ok(all);
         }
-        all += due.len();
-        let jobs: Vec<JobId> = due.iter().map(|_| JobId::random(app.random())).collect();
-        app.store()
+        let random = app.random_source();
+        all += app
+            .store()
             .tx("lineage.schedule", move |tx| {
-                for (lineage, id) in due.iter().zip(&jobs) {
-                    store::job::add(
-                        tx,
-                        &job::new(
-                            id.clone(),
-                            JobKind::LineageRenew,
-                            &lineage.id,
-                            &Actor::Scheduler.name(),
-                            now,
-                        ),
-                    )?;
+                // Asked again where nobody can come between: an import may have moved the time meanwhile.
+                let due = due_lineages(tx, now)?;
+                for lineage in &due {
+                    let (id, scheduler) = (JobId::random(&*random), Actor::Scheduler.name());
+                    store::job::add(tx, &job::new(id, JobKind::LineageRenew, &lineage.id, &scheduler, now))?;
                     // The job carries it from here; its end sets the next time.
                     store::lineage::set_due(tx, &lineage.id, None)?;
                 }
-                Ok::<_, Error>(())
+                Ok::<_, Error>(due.len())
             })
             .await?;
     }
+}
+
+fn due_lineages(tx: &Tx<'_>, now: Moment) -> Result<Vec<Lineage>, store::Error> {
+    store::lineage::due(tx, now, (Moment(i64::MIN), &LineageId::of("")), BATCH)
 }
 
 /// What is done once an hour: keep times, old sessions, old answers.

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use domain::clock::MINUTE;
 use domain::id::TokenId;
 use domain::key::SealedKey;
 use domain::permission::{Use, authorize, uses};
 use domain::snapshot::Signers;
-use domain::{Actor, Authorized};
+use domain::{Actor, Authorized, Moment};
 use pki::{KeyId, Signer};
 use token::Sessions;
 
@@ -20,6 +21,10 @@ pub fn open<U: Use>(app: &App, sealed: &SealedKey, proof: &Authorized<U>) -> Res
     Ok(session.signer(sealed, proof)?)
 }
 
+/// How long a key stays on the ring after it is wanted no more: the edge may still choose by the snapshot before, and
+/// handshakes that began with it must end well.
+const GRACE: i64 = MINUTE;
+
 /// The keys of what is served. Each is opened when a handshake first asks for it, and gone when its token logs out.
 pub struct KeyRing {
     sessions: Arc<Sessions>,
@@ -30,6 +35,8 @@ pub struct KeyRing {
 struct Slot {
     sealed: Arc<SealedKey>,
     open: Option<Arc<dyn Signer>>,
+    /// Since when it is wanted no more.
+    left: Option<Moment>,
 }
 
 impl KeyRing {
@@ -38,17 +45,23 @@ impl KeyRing {
         Self { sessions, keys: RwLock::default() }
     }
 
-    /// Puts these keys on the ring and takes all others off. What is open stays open.
-    pub fn replace(&self, sealed: Vec<SealedKey>) {
+    /// Puts these keys on the ring; all others leave it after [`GRACE`]. What is open stays open.
+    pub fn replace(&self, sealed: Vec<SealedKey>, now: Moment) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *keys);
         *keys = sealed
             .into_iter()
             .map(|sealed| {
                 let open = before.remove(&sealed.id).and_then(|slot| slot.open);
-                (sealed.id, Slot { sealed: Arc::new(sealed), open })
+                (sealed.id, Slot { sealed: Arc::new(sealed), open, left: None })
             })
             .collect();
+        for (key, mut slot) in before {
+            let left = *slot.left.get_or_insert(now);
+            if now.since(left) <= GRACE {
+                keys.insert(key, slot);
+            }
+        }
     }
 
     /// Drops what is open of a token that logs out, so that the bytes are wiped.
@@ -85,5 +98,49 @@ impl Signers for KeyRing {
         let signer = signer.ok()?;
         self.keep(key, Some(Arc::clone(&signer)));
         Some(signer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Random;
+    use domain::clock::SECOND;
+    use domain::key::Exportable;
+    use pki::KeyAlgorithm;
+    use token::{DataKey, Session};
+
+    use super::*;
+
+    struct Counting;
+
+    impl Random for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.iter_mut().zip(1..).for_each(|(byte, number)| *byte = number);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_served_no_more_signs_for_the_handshakes_that_began() {
+        let sessions = Arc::new(Sessions::default());
+        let session = sessions.open(Session::new(TokenId::system(), DataKey::generate(&Counting)));
+        let (public, sealed) = session.generate(KeyAlgorithm::EcP256, Exportable::Never, &Counting).unwrap();
+        let ring = KeyRing::new(Arc::clone(&sessions));
+        let signs = || ring.signer(&public.id()).is_some();
+
+        ring.replace(vec![sealed.clone()], Moment(0));
+        ring.replace(Vec::new(), Moment(SECOND));
+        assert!(signs());
+        ring.replace(Vec::new(), Moment(SECOND + GRACE));
+        assert!(signs());
+        ring.replace(Vec::new(), Moment(SECOND + GRACE + 1));
+        assert!(!signs());
+
+        // Wanted again, its time begins anew; a log-out ends it at once.
+        ring.replace(vec![sealed], Moment(2 * GRACE));
+        ring.replace(Vec::new(), Moment(3 * GRACE));
+        assert!(signs());
+        ring.forget(&TokenId::system());
+        sessions.close(&TokenId::system());
+        assert!(!signs());
     }
 }

@@ -19,9 +19,11 @@ struct Rows {
 
 /// Builds the snapshot and publishes it if it differs from the last one.
 pub async fn refresh(app: &App) -> Result<(), Error> {
+    // One after the other: rows that were read earlier must never be published later.
+    let _turn = app.snapshot_turn().lock().await;
     let now = app.now();
     let rows = app.read("snapshot.rows", move |tx| rows(tx, now)).await?;
-    app.ring().replace(rows.keys);
+    app.ring().replace(rows.keys, now);
     let before = app.published();
     let same_default = before.default.as_deref() == rows.default.as_ref();
     if before.version > 0 && same_default && same(&before, &rows.served) {

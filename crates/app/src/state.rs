@@ -11,7 +11,7 @@ use domain::{Clock, Moment, Random, Snapshot};
 use outbound::Dialer;
 use store::{Store, Tx};
 use token::{InstanceKey, Sessions};
-use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, broadcast, watch};
 
 use crate::Error;
 use crate::job::Progress;
@@ -69,6 +69,8 @@ pub struct App {
     sessions: Arc<Sessions>,
     ring: Arc<KeyRing>,
     snapshot: watch::Sender<Arc<Snapshot>>,
+    /// Held while a snapshot is built and published.
+    snapshot_turn: Mutex<()>,
     progress: broadcast::Sender<Progress>,
     /// Woken when there is work to do now.
     wake: Notify,
@@ -94,6 +96,7 @@ impl App {
             ring: Arc::new(KeyRing::new(Arc::clone(&sessions))),
             sessions,
             snapshot: watch::Sender::new(Arc::new(Snapshot::default())),
+            snapshot_turn: Mutex::new(()),
             progress: broadcast::Sender::new(256),
             wake: Notify::new(),
             served: Notify::new(),
@@ -187,6 +190,11 @@ impl App {
 
     pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
         self.snapshot.send_replace(snapshot);
+    }
+
+    /// Whose turn it is to build and publish a snapshot.
+    pub(crate) fn snapshot_turn(&self) -> &Mutex<()> {
+        &self.snapshot_turn
     }
 
     pub(crate) fn published(&self) -> Arc<Snapshot> {

@@ -12,8 +12,6 @@ pub mod label {
     pub const INSTANCE_SLOT: &str = "instance-slot";
     /// Secrets in the store.
     pub const FIELD: &str = "field";
-    /// Hashes of sessions and API keys.
-    pub const SESSION_MAC: &str = "session-mac";
     /// The chain of audit events.
     pub const AUDIT_MAC: &str = "audit-mac";
     /// Backups.
@@ -58,7 +56,6 @@ mod tests {
             label::TOKEN_PEPPER,
             label::INSTANCE_SLOT,
             label::FIELD,
-            label::SESSION_MAC,
             label::AUDIT_MAC,
             label::BACKUP,
         ];

@@ -9,11 +9,14 @@ const FORBIDDEN_WORDS: &[&str] = &[
     "util", "utils",
 ];
 
-/// Names that a standard gives to a structure which we read or write by that name.
+/// Names that a standard, the glossary or a trait of a library gives to a structure which we read or write by that name.
 const STANDARD_NAMES: &[&str] = &[
     "CertId",
     "CertStatus",
     "ContentInfo",
+    "Data",
+    "DataDirectory",
+    "DataKey",
     "EncapsulatedContentInfo",
     "EncryptedContentInfo",
     "EncryptedData",

@@ -6,7 +6,7 @@ use deploy::{DeployError, EndpointLook, Expected, Material, Patience, verify_wit
 use domain::audit::{Action, Event, Field, Outcome};
 use domain::certificate::{CertificateEntry, CertificateState};
 use domain::id::{DeploymentId, TargetId};
-use domain::job::{Job, JobState};
+use domain::job::{Job, JobState, LEASE};
 use domain::key::{Exportable, SealedKey};
 use domain::lineage::Lineage;
 use domain::permission::{authorize, uses};
@@ -114,6 +114,7 @@ async fn prove(app: &App, job: &Job, plan: &Plan) -> Result<Done, Error> {
         return Ok(Done::said(said));
     }
     tell(app, job, JobState::Running, &format!("looking at {} from outside", plan.target.label));
+    extend_lease(app, job).await?;
     let expected = Expected {
         certificate: &plan.entry.certificate,
         chain: &plan.chain,
@@ -128,7 +129,9 @@ async fn prove(app: &App, job: &Job, plan: &Plan) -> Result<Done, Error> {
     match looks.iter().find(|look| !look.is_good()) {
         None => {
             record(app, job, plan, DeploymentState::Verified, "", seen).await?;
-            Ok(Done::said(format!("{} handshakes saw it on {}", looks.len(), plan.target.label)))
+            let count = looks.len();
+            let said = if count == 1 { "a handshake".to_owned() } else { format!("{count} handshakes") };
+            Ok(Done::said(format!("{said} saw it on {}", plan.target.label)))
         }
         Some(bad) => {
             let trouble = format!("at {} {}", bad.address, bad.trouble);
@@ -137,6 +140,15 @@ async fn prove(app: &App, job: &Job, plan: &Plan) -> Result<Done, Error> {
             Ok(Done::said(trouble))
         }
     }
+}
+
+/// Looking takes as long as the configuration says: the lease must outlast it.
+async fn extend_lease(app: &App, job: &Job) -> Result<(), Error> {
+    let (id, fence) = (job.id.clone(), job.fence);
+    let until = app.now().plus(app.config().verify_patience.max(0)).plus(LEASE);
+    app.store()
+        .tx("job.extend", move |tx| Ok::<_, Error>(store::job::extend(tx, &id, fence, until).map(drop)?))
+        .await
 }
 
 fn addresses(app: &App, target: &Target) -> Vec<String> {

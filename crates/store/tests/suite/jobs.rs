@@ -74,6 +74,23 @@ async fn the_life_of_a_job() {
     }
 }
 
+fn taken_up(tx: &Tx) -> Result<(), Error> {
+    let one = job::add(tx, &new(5))?;
+    assert_eq!(claim(tx, 5, 1_000)?.len(), 1);
+    assert_eq!(job::release_all(tx, Moment(6))?, 1);
+    assert!(!job::holds(tx, &one, 1)?, "whoever held it writes no more");
+    let again = claim(tx, 6, 1_000)?;
+    assert_eq!((again.len(), again[0].fence), (1, 3));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_killed_process_held_is_claimed_again_at_once() {
+    for fresh in fresh_stores().await {
+        fresh.store.tx("taken_up", taken_up).await.unwrap();
+    }
+}
+
 fn listed(tx: &Tx) -> Result<(), Error> {
     for number in 1..=5 {
         job::add(tx, &new(number))?;
