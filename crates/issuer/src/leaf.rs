@@ -82,7 +82,7 @@ fn lint(certificate: &Certificate, wanted: &Wanted<'_>, template: &Template) -> 
         return Err(Refusal::new(finding.code, finding.what, finding.repair).at(finding.place));
     }
     let lifetime = certificate.not_after().since(certificate.not_before()) + 1;
-    let same = certificate.subject() == wanted.subject
+    let same = *certificate.subject() == template.subject
         && certificate.names() == wanted.names
         && certificate.key_id() == wanted.csr.public_key().id()
         && certificate.authority_key_id() == template.authority_key_id.as_deref()

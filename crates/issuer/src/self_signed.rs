@@ -4,7 +4,8 @@ use domain::Random;
 use domain::connector::Field;
 use domain::issuer::IssuerKind;
 use pki::issue::{self, Template};
-use pki::{Certificate, Signer};
+use pki::name::{Attribute, AttributeType};
+use pki::{Certificate, DistinguishedName, Refusal, Signer};
 
 use crate::{Answer, AuthorityCertificates, Issuer, IssuerError, Wanted, authority, leaf};
 
@@ -32,10 +33,11 @@ impl Issuer for SelfSigned {
     ) -> Result<Answer, IssuerError> {
         let purpose = leaf::check(wanted)?;
         let (not_before, not_after) = authority::validity(wanted.now, wanted.lifetime);
+        let subject = subject(wanted)?;
         let template = Template {
             serial: authority::serial(random),
-            issuer: wanted.subject.clone(),
-            subject: wanted.subject.clone(),
+            issuer: subject.clone(),
+            subject,
             public_key: wanted.csr.public_key().clone(),
             not_before,
             not_after,
@@ -59,6 +61,16 @@ impl Issuer for SelfSigned {
     }
 }
 
+/// The subject that was ordered. It is the issuer too, and an issuer must have a name (RFC 5280, 4.1.2.4): where none
+/// was given, the first alternative name is it.
+fn subject(wanted: &Wanted<'_>) -> Result<DistinguishedName, Refusal> {
+    let Some(first) = wanted.names.first().filter(|_| wanted.subject.is_empty()) else {
+        return Ok(wanted.subject.clone());
+    };
+    let name: String = first.to_string().chars().take(64).collect();
+    DistinguishedName::from_attributes(vec![Attribute::new(AttributeType::CommonName, name)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +88,17 @@ mod tests {
         assert_eq!(certificate.names(), order.names);
         assert_eq!(certificate.serial(), intent.serial);
         assert_eq!(certificate.extended_key_usages(), ["serverAuth"]);
+    }
+
+    #[test]
+    fn without_a_subject_it_is_named_by_its_first_name() {
+        let key = testing::signer();
+        let order = Order { subject: DistinguishedName::from_attributes(Vec::new()).unwrap(), ..Order::of(&key) };
+        let intent = prepared(SelfSigned.prepare(&order.wanted(), None, &Counting::new()));
+        let certificate = SelfSigned.finish(&intent.to_be_signed, None, &key).unwrap();
+        let first = order.names[0].to_string();
+        assert_eq!(certificate.subject().common_name(), Some(first.as_str()));
+        assert!(certificate.is_self_signed());
     }
 
     #[test]

@@ -1,0 +1,124 @@
+//! What pages send without a script: form fields, with the token against forged requests among them.
+
+use axum::extract::{FromRequest, Request};
+use http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::de::value::{Error as FieldError, MapDeserializer};
+
+use super::{MAX_BODY, media_type, read_all, wrong_type};
+use crate::access::{self, CSRF_FIELD, Caller, CsrfOwed};
+use crate::{Problem, Web};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The fields of a form in their order, `_csrf` taken out, every value trimmed. Repeated names stay repeated.
+pub struct PageFields(pub Vec<(String, String)>);
+
+impl PageFields {
+    /// The first value of this name.
+    pub fn first(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(held, _)| held == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of this name.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(held, _)| held == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl FromRequest<Web> for PageFields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _web: &Web) -> Result<Self, Problem> {
+        let (parts, stream) = request.into_parts();
+        if media_type(&parts.headers) != FORM {
+            return Err(wrong_type(FORM));
+        }
+        let bytes = read_all(&parts, stream, MAX_BODY).await?;
+        let mut fields = decode(&bytes)?;
+        take_csrf(&parts, &mut fields)?;
+        Ok(Self(fields))
+    }
+}
+
+/// A form as a type. Fields that the type does not know are its own matter; empty ones come as empty texts.
+pub struct PageForm<T>(pub T);
+
+/// A form that is only a button.
+#[derive(Deserialize)]
+pub struct Nothing {}
+
+impl<T: DeserializeOwned> FromRequest<Web> for PageForm<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, web: &Web) -> Result<Self, Problem> {
+        let fields = PageFields::from_request(request, web).await?;
+        let pairs = MapDeserializer::<_, FieldError>::new(fields.0.into_iter());
+        T::deserialize(pairs).map(Self).map_err(|error| {
+            let what = format!("the form does not fit: {error}");
+            Problem::bad_request("input.field", what, "Load the page again and fill it in anew.")
+        })
+    }
+}
+
+/// Takes the token out of the fields, and checks it where it is owed.
+pub(super) fn take_csrf(parts: &Parts, fields: &mut Vec<(String, String)>) -> Result<(), Problem> {
+    let token = fields.iter().position(|(name, _)| name == CSRF_FIELD).map(|at| fields.remove(at).1);
+    if parts.extensions.get::<CsrfOwed>().is_none() {
+        return Ok(());
+    }
+    let caller = parts.extensions.get::<Caller>().and_then(Caller::known);
+    let caller = caller.ok_or_else(Problem::unauthorized)?;
+    access::check_csrf_field(caller, token.as_deref().unwrap_or_default())
+}
+
+fn decode(bytes: &[u8]) -> Result<Vec<(String, String)>, Problem> {
+    let wrong =
+        || Problem::bad_request("input.form", "the form is not text in UTF-8", "Load the page again.");
+    let text = std::str::from_utf8(bytes).map_err(|_| wrong())?;
+    let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Some((unescape(name)?, unescape(value)?.trim().to_owned()))
+    });
+    pairs.collect::<Option<_>>().ok_or_else(wrong)
+}
+
+/// `+` is a blank, `%xx` a byte (URL standard, 5.1).
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let (high, low) =
+                    (char::from(rest.next()?).to_digit(16)?, char::from(rest.next()?).to_digit(16)?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_browsers_send() {
+        let fields =
+            PageFields(decode(b"san=a.org&san=%20b.org%0D%0A&o=Acme%2C+%22Inc%22+%C3%96&empty=").unwrap());
+        assert_eq!(fields.all("san").collect::<Vec<_>>(), ["a.org", "b.org"]);
+        assert_eq!(fields.first("o"), Some("Acme, \"Inc\" Ö"));
+        assert_eq!((fields.first("empty"), fields.first("none")), (Some(""), None));
+    }
+
+    #[test]
+    fn refuses_what_is_no_text() {
+        for bytes in [&b"a=%ff"[..], b"a=%4", b"a=%zz", b"\xff=1"] {
+            assert!(decode(bytes).is_err());
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Certificates.
+
+pub mod api;
+pub mod page;
+pub mod upload;

@@ -1,0 +1,134 @@
+//! One certificate: what it says, what is wrong with it, its chain as a picture, and what each endpoint serves.
+
+use app::certificate::CertificateView;
+use askama::Template;
+use domain::certificate::Source;
+use domain::permission::uses;
+use domain::{Moment, Permission};
+use pki::{Certificate, Fingerprint, Severity};
+
+use crate::body::Id;
+use crate::page::chain::{self, Picture};
+use crate::page::finding::{Badge, Note};
+use crate::page::rows::{CertificateLine, EndpointLine, Fact, name_of};
+use crate::page::words::{alternative_names, safe, subject_lines, title};
+use crate::page::{Frame, Page, Place, Visit, When, render};
+
+#[derive(Template)]
+#[template(path = "certificate/show.html")]
+struct CertificatePage {
+    frame: Frame,
+    words: String,
+    id: String,
+    lineage: Option<(String, String)>,
+    notes: Vec<Note>,
+    chain: Picture,
+    chain_badge: Badge,
+    endpoints: Vec<EndpointLine>,
+    facts: Vec<Fact>,
+    from: When,
+    until: When,
+    colons: String,
+    history: Vec<CertificateLine>,
+    can_be_default: bool,
+    can_activate: bool,
+    can_adopt: bool,
+    can_remove: bool,
+    is_factory: bool,
+}
+
+/// `GET /certificates/{id}`.
+pub async fn show(visit: Visit<uses::ViewCertificates>, Id(id): Id<Fingerprint>) -> Page {
+    let view = app::certificate::find(visit.app(), visit.by(), &id).await?;
+    render(&page(visit.frame(name_of(&view.entry), Place::Certificates), &view))
+}
+
+fn page(frame: Frame, view: &CertificateView) -> CertificatePage {
+    let now = frame.now;
+    let certificate = &view.entry.certificate;
+    let fingerprint = view.entry.fingerprint();
+    let is_sound = view.findings.iter().all(|finding| finding.severity < Severity::Error);
+    CertificatePage {
+        words: words(view, now),
+        id: fingerprint.to_string(),
+        lineage: view
+            .lineage
+            .as_ref()
+            .map(|lineage| (format!("/lineages/{}", lineage.id), safe(&lineage.name))),
+        notes: view.findings.iter().map(|finding| note(finding, &frame)).collect(),
+        chain: Picture::new(&view.chain, now),
+        chain_badge: chain::badge(&view.chain),
+        endpoints: view
+            .endpoints
+            .iter()
+            .map(|seen| EndpointLine::new(seen, Some(&fingerprint), now))
+            .collect(),
+        facts: facts(certificate, view),
+        from: When::unix(certificate.not_before(), now),
+        until: When::unix(certificate.not_after(), now),
+        colons: fingerprint.to_colons(),
+        history: view.history.iter().map(|entry| CertificateLine::new(entry, now)).collect(),
+        can_be_default: view.entry.has_key && !certificate.is_ca() && !view.is_default && is_sound,
+        can_activate: view.lineage.is_some() && !view.is_current && view.entry.has_key && is_sound,
+        can_adopt: view.lineage.is_none() && view.entry.has_key && !certificate.is_ca() && !view.is_factory,
+        can_remove: !view.is_factory && !view.is_default && !view.is_current,
+        is_factory: view.is_factory,
+        frame,
+    }
+}
+
+/// The finding with the button that leads to its repair.
+fn note(finding: &pki::Finding, frame: &Frame) -> Note {
+    let note = Note::from(finding);
+    let may = frame.may(Permission::ManageTlsCertificates);
+    if may && (finding.code.starts_with("chain.") || finding.code == "key.missing") {
+        return note.link("/certificates/import", "Import what is missing");
+    }
+    note
+}
+
+fn words(view: &CertificateView, now: Moment) -> String {
+    let issuer = title(view.entry.certificate.issuer());
+    let how = match view.entry.source {
+        Source::SelfSigned => "Self-signed certificate, made here".to_owned(),
+        Source::Internal => format!("Issued by our CA “{issuer}”"),
+        Source::Imported => format!("Imported, issued by “{issuer}”"),
+        Source::Factory => "The factory certificate, made at the first start".to_owned(),
+    };
+    let use_words = match (view.is_default, view.is_current) {
+        (true, _) => ", the default certificate",
+        (false, true) => ", current in its lineage",
+        (false, false) => "",
+    };
+    let over = if view.entry.certificate.not_after() < now.unix() { " It has expired." } else { "" };
+    format!("{how}{use_words}.{over}")
+}
+
+fn facts(certificate: &Certificate, view: &CertificateView) -> Vec<Fact> {
+    let or_none = |lines: Vec<String>| if lines.is_empty() { vec!["not said".to_owned()] } else { lines };
+    let mut facts = vec![
+        Fact::lines("Issued To", or_none(subject_lines(certificate.subject()))),
+        Fact::lines("Issued By", or_none(subject_lines(certificate.issuer()))),
+        Fact::lines("Alternative names", alternative_names(certificate.names())),
+        Fact::new("Role", certificate.role().name()),
+        Fact::new("Public key", certificate.public_key().label()),
+        Fact::new("Private key", if view.entry.has_key { "here, in its token" } else { "not here" }),
+        Fact::new("Signature", certificate.signature_algorithm()),
+        Fact::lines("Key usage", or_none(certificate.key_usages().iter().map(ToString::to_string).collect())),
+        Fact::lines("Extended key usage", or_none(certificate.extended_key_usages())),
+        Fact::mono("Serial number", serial(certificate)),
+    ];
+    let addresses = [
+        ("CA issuers", certificate.ca_issuer_urls()),
+        ("OCSP", certificate.ocsp_urls()),
+        ("CRL", certificate.crl_urls()),
+    ];
+    for (name, urls) in addresses.into_iter().filter(|(_, urls)| !urls.is_empty()) {
+        facts.push(Fact::lines(name, urls.iter().map(|url| safe(url)).collect()));
+    }
+    facts
+}
+
+fn serial(certificate: &Certificate) -> String {
+    certificate.serial().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
+}

@@ -1,0 +1,234 @@
+//! `/api/v1/csrs`: certificate requests, byte-identical at each download.
+
+use app::certificate::File;
+use app::csr::{CsrView, NewCsr};
+use app::cursor;
+use app::filter::CsrFilter;
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use domain::csr::CsrEntry;
+use domain::id::CsrId;
+use domain::permission::uses;
+use http::StatusCode;
+use pki::format::pem_write;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::body::{Body, Id, attachment, created};
+use crate::key::api::wrong_form;
+use crate::list::{Asked, Listing, Paging, parse_some};
+use crate::wire::{self, AttributeJson, FindingJson};
+use crate::{Permit, Problem, Web};
+
+/// The parameters of the list.
+pub const ASKED: [(&str, &str); 6] = [
+    ("limit", "Rows of a page, 1 to 1000; 100 if left out."),
+    ("after", "The `next` of the page before."),
+    ("state", "Only `waiting`, `fulfilled` or `withdrawn` ones."),
+    ("key", "Only those of this key."),
+    ("lineage", "Only those of this lineage."),
+    ("text", "Only those whose name holds this."),
+];
+
+/// Which CSRs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedCsrs {
+    limit: Option<u32>,
+    after: Option<String>,
+    state: Option<String>,
+    key: Option<String>,
+    lineage: Option<String>,
+    text: Option<String>,
+}
+
+/// In which form it is wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedFile {
+    format: Option<String>,
+}
+
+/// A CSR.
+#[derive(Serialize, ToSchema)]
+pub struct Csr {
+    /// The id.
+    id: String,
+    /// The friendly name.
+    friendly_name: String,
+    /// Its key.
+    key: String,
+    /// The subject in text.
+    subject: String,
+    /// The subject in parts.
+    subject_attributes: Vec<AttributeJson>,
+    /// The alternative names.
+    subject_alternative_names: Vec<String>,
+    /// Kind and size of its key.
+    key_algorithm: String,
+    /// SHA-256 of its DER.
+    fingerprint: String,
+    /// `waiting`, `fulfilled` or `withdrawn`.
+    state: &'static str,
+    /// The lineage that it would renew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lineage: Option<String>,
+    /// When it was made.
+    created_at: String,
+    /// The request itself, to copy.
+    pem: String,
+    /// What is odd about it.
+    findings: Vec<FindingJson>,
+}
+
+/// A CSR to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCsrJson {
+    /// The friendly name; a new key gets it too.
+    friendly_name: String,
+    /// A key that is here; else a new one is made.
+    key: Option<String>,
+    /// Kind and size of the new key; `ec-p256` if left out.
+    algorithm: Option<String>,
+    /// The token of the new key; `system` if left out.
+    token: Option<String>,
+    /// The subject, in the order in which it shall stand.
+    #[serde(default)]
+    subject: Vec<AttributeJson>,
+    /// The alternative names: host names, addresses, e-mail addresses, URIs.
+    #[serde(default)]
+    names: Vec<String>,
+    /// The lineage that it would renew.
+    lineage: Option<String>,
+}
+
+/// A CSR that was just made.
+#[derive(Serialize, ToSchema)]
+pub struct CsrCreatedJson {
+    /// The CSR.
+    csr: Csr,
+    /// The common name, where it became the first alternative name by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    added_name: Option<String>,
+}
+
+/// `GET /csrs`
+pub async fn list(
+    State(web): State<Web>,
+    by: Permit<uses::ViewCertificates>,
+    Asked(asked): Asked<AskedCsrs>,
+) -> Result<Json<Listing<Csr>>, Problem> {
+    let filter = CsrFilter {
+        state: parse_some("state", asked.state.as_deref())?,
+        key: parse_some("key", asked.key.as_deref())?,
+        lineage: parse_some("lineage", asked.lineage.as_deref())?,
+        text: asked.text,
+    };
+    let paging = Paging::new(asked.limit, asked.after);
+    let csrs = app::csr::list(web.app(), &by, filter, paging.page()).await?;
+    Ok(Json(paging.cut(csrs, |view| cursor::csr(&view.entry), |view| json(&view))))
+}
+
+/// `POST /csrs`
+pub async fn create(
+    State(web): State<Web>,
+    by: Permit<uses::ManageTlsCertificates>,
+    Body(input): Body<NewCsrJson>,
+) -> Result<Response, Problem> {
+    let key = wire::key_choice(input.key.as_deref(), input.algorithm.as_deref(), input.token.as_deref())?;
+    let wanted = NewCsr {
+        friendly_name: input.friendly_name,
+        key,
+        subject: wire::parse_subject(&input.subject)?,
+        names: wire::parse_names(&input.names)?,
+        lineage: parse_some("lineage", input.lineage.as_deref())?,
+    };
+    let made = app::csr::create(web.app(), &by, wanted).await?;
+    let view = view(made.entry)?;
+    let location = format!("/api/v1/csrs/{}", view.entry.id);
+    let added_name = made.added_name.map(|name| name.to_string());
+    Ok(created(location, CsrCreatedJson { csr: json(&view), added_name }))
+}
+
+/// What stands in a CSR that was just made.
+fn view(entry: CsrEntry) -> Result<CsrView, Problem> {
+    let csr = pki::Csr::parse(&entry.der)
+        .map_err(|refusal| app::Error::internal("a new CSR cannot be read", &refusal))?;
+    Ok(CsrView { entry, csr })
+}
+
+/// `GET /csrs/{id}`
+pub async fn find(
+    State(web): State<Web>,
+    by: Permit<uses::ViewCertificates>,
+    Id(id): Id<CsrId>,
+) -> Result<Json<Csr>, Problem> {
+    Ok(Json(json(&app::csr::find(web.app(), &by, &id).await?)))
+}
+
+/// `GET /csrs/{id}/file?format=PEM`
+pub async fn download(
+    State(web): State<Web>,
+    by: Permit<uses::ViewCertificates>,
+    Id(id): Id<CsrId>,
+    Asked(asked): Asked<AskedFile>,
+) -> Result<Response, Problem> {
+    let form = match asked.format.as_deref().unwrap_or("PEM") {
+        "PEM" | "pem" => CsrForm::Pem,
+        "DER" | "der" => CsrForm::Der,
+        _ => return Err(wrong_form("format", "PEM or DER")),
+    };
+    Ok(attachment(file(&app::csr::find(web.app(), &by, &id).await?.entry, form)))
+}
+
+/// `DELETE /csrs/{id}`: gives it up; its key is kept.
+pub async fn withdraw(
+    State(web): State<Web>,
+    by: Permit<uses::ManageTlsCertificates>,
+    Id(id): Id<CsrId>,
+) -> Result<StatusCode, Problem> {
+    app::csr::withdraw(web.app(), &by, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The forms of a CSR file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CsrForm {
+    /// PEM, for people and most CAs.
+    Pem,
+    /// DER.
+    Der,
+}
+
+/// The CSR as a file: the bytes that were signed, named like X-Road's (`XROAD.md` 3).
+pub fn file(entry: &CsrEntry, form: CsrForm) -> File {
+    let date: String = entry.created.to_string().chars().filter(char::is_ascii_digit).take(8).collect();
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '_' };
+    let name: String = entry.friendly_name.chars().map(allowed).take(60).collect();
+    let (end, media_type, bytes) = match form {
+        CsrForm::Pem => ("pem", "application/x-pem-file", pem_write::csr(&entry.der).into_bytes()),
+        CsrForm::Der => ("der", "application/pkcs10", entry.der.clone()),
+    };
+    File { name: format!("tls_csr_{date}_{name}.{end}"), media_type, bytes }
+}
+
+fn json(view: &CsrView) -> Csr {
+    let (entry, csr) = (&view.entry, &view.csr);
+    Csr {
+        id: entry.id.to_string(),
+        friendly_name: entry.friendly_name.clone(),
+        key: entry.key.to_string(),
+        subject: csr.subject().to_string(),
+        subject_attributes: wire::attributes(csr.subject()),
+        subject_alternative_names: wire::names(csr.names()),
+        key_algorithm: csr.public_key().label(),
+        fingerprint: entry.fingerprint.to_string(),
+        state: entry.state.name(),
+        lineage: entry.lineage.as_ref().map(ToString::to_string),
+        created_at: entry.created.to_string(),
+        pem: pem_write::csr(&entry.der),
+        findings: wire::findings(&csr.findings()),
+    }
+}

@@ -1,0 +1,4 @@
+//! Certificate requests.
+
+pub mod api;
+pub mod page;

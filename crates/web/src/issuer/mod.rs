@@ -1,0 +1,4 @@
+//! Issuers and profiles.
+
+pub mod api;
+pub mod page;

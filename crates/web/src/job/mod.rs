@@ -1,0 +1,4 @@
+//! Jobs and their progress.
+
+pub mod api;
+pub mod page;

@@ -1,0 +1,4 @@
+//! Private keys of every usage.
+
+pub mod api;
+pub mod page;

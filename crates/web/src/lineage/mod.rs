@@ -1,0 +1,4 @@
+//! Lineages.
+
+pub mod api;
+pub mod page;

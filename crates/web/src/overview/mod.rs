@@ -1,0 +1,4 @@
+//! The overview: what needs a person, what ends when.
+
+pub mod api;
+pub mod page;

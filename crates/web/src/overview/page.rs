@@ -1,0 +1,71 @@
+//! The first page: what needs a person, what ends when, what is running.
+
+use app::overview::{Need, Overview, Place as Spot, Week};
+use askama::Template;
+use domain::Permission;
+use domain::permission::uses;
+
+use crate::page::finding::Note;
+use crate::page::plot::{Bar, Plot};
+use crate::page::rows::{JobLine, open_ids};
+use crate::page::when::counted;
+use crate::page::words::{safe, sentence};
+use crate::page::{Frame, Page, Place, Visit, render};
+
+#[derive(Template)]
+#[template(path = "overview/show.html")]
+struct OverviewPage {
+    frame: Frame,
+    state: String,
+    needs: Vec<Note>,
+    plot: Plot,
+    running_ids: String,
+    running: Vec<JobLine>,
+    lineages: i64,
+    certificates: i64,
+    waiting: i64,
+}
+
+/// `GET /`.
+pub async fn show(visit: Visit<uses::ViewCertificates>) -> Page {
+    let overview = app::overview::show(visit.app(), visit.by()).await?;
+    let now = visit.now();
+    render(&OverviewPage {
+        frame: visit.frame("Overview", Place::Overview),
+        state: state(&overview),
+        needs: overview.needs.iter().map(note).collect(),
+        plot: Plot::new(overview.weeks.iter().map(bar).collect()),
+        running_ids: open_ids(&overview.running),
+        running: overview.running.iter().map(|job| JobLine::new(job, now)).collect(),
+        lineages: overview.lineages,
+        certificates: overview.certificates,
+        waiting: overview.waiting_csrs,
+    })
+}
+
+fn state(overview: &Overview) -> String {
+    let identity = &overview.identity;
+    let title = safe(&identity.title());
+    let title = if identity.instance.is_empty() { format!("Environment {title}") } else { title };
+    let lineages = counted(overview.lineages.unsigned_abs(), "lineage");
+    match (overview.lineages, overview.troubled) {
+        (0, _) => format!("{title}. No lineage yet: make one, or import a certificate that you have."),
+        (_, 0) => format!("{title}. {lineages}, none in trouble."),
+        (_, troubled) => format!("{title}. {lineages}, {troubled} in trouble."),
+    }
+}
+
+fn bar(week: &Week) -> Bar {
+    Bar { start: week.start, by_itself: week.by_itself, needs_person: week.needs_person, late: week.late }
+}
+
+fn note(need: &Need) -> Note {
+    let (address, words) = match &need.place {
+        Spot::Certificate(id) => (format!("/certificates/{id}"), "See the certificate"),
+        Spot::Csr(id) => (format!("/csrs/{id}#answer"), "Import the answer"),
+        Spot::Lineage(id) => (format!("/lineages/{id}"), "See the lineage"),
+        Spot::Target(id) => (format!("/targets/{id}"), "See the target"),
+        Spot::Token(id) => (format!("/tokens/{id}/log-in"), "Log in"),
+    };
+    Note::new(need.severity, sentence(&safe(&need.what)), sentence(&safe(&need.detail))).link(address, words)
+}

@@ -1,0 +1,67 @@
+//! What every page shares: the frame, answers to forms, times, fields, plots, downloads and the embedded assets.
+//!
+//! A page is a template and the struct that fills it, in `<noun>/page.rs`. Structs hold finished words: templates
+//! decide where something stands, never what it says. Start reading at [`frame::Frame`], then [`form`].
+
+pub mod asset;
+pub mod chain;
+pub mod confirm;
+pub mod download;
+pub mod field;
+pub mod finding;
+pub mod flash;
+pub mod form;
+pub mod frame;
+pub mod list;
+pub mod plot;
+pub mod problem;
+pub mod routes;
+pub mod rows;
+pub mod simple;
+pub mod visit;
+pub mod when;
+pub mod words;
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use http::{HeaderValue, header};
+
+use crate::Problem;
+
+pub use field::Input;
+pub use flash::Flash;
+pub use form::{Entered, Wrong};
+pub use frame::{Frame, Place};
+pub use visit::Visit;
+pub use when::When;
+
+/// What a page's handler answers.
+pub type Page = Result<Response, Problem>;
+
+/// Renders a page. It is never kept by browsers or proxies: it was made for one person at one moment. The answer to
+/// the last action has then been shown, so its cookie ends.
+pub fn render(template: &impl Template) -> Page {
+    match template.render() {
+        Ok(html) => {
+            let mut answer = Html(html).into_response();
+            answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            answer.headers_mut().append(header::SET_COOKIE, Flash::gone());
+            Ok(answer)
+        }
+        Err(error) => Err(app::Error::internal("a page could not be rendered", &error).into()),
+    }
+}
+
+/// Renders a page and says in the status that what was sent was not taken.
+pub fn render_refused(template: &impl Template) -> Page {
+    let mut answer = render(template)?;
+    *answer.status_mut() = http::StatusCode::BAD_REQUEST;
+    Ok(answer)
+}
+
+/// Sends the browser on with an answer to what it posted, so that reloading does not post again.
+pub fn go(address: &str, flash: Flash) -> Response {
+    let mut answer = Redirect::to(address).into_response();
+    answer.headers_mut().append(header::SET_COOKIE, flash.cookie());
+    answer
+}

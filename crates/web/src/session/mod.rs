@@ -1,0 +1,3 @@
+//! Log-in and log-out: pages; the API is in [`crate::xroad::session`].
+
+pub mod page;

@@ -1,0 +1,4 @@
+//! Settings.
+
+pub mod api;
+pub mod page;

@@ -1,0 +1,3 @@
+//! The first start: pages.
+
+pub mod page;

@@ -1,0 +1,266 @@
+//! What is refused before anything is done (`SECURITY.md` 5.3).
+
+use axum::body::Body;
+use domain::Role;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN};
+use http::{Request, StatusCode};
+use serde_json::json;
+
+use super::*;
+
+const KEYS: &str = "/api/v1/private-keys";
+
+#[tokio::test]
+async fn the_permission_is_checked_before_the_body_is_read() {
+    let house = House::new().await;
+    let observer = house.key(&[Role::Observer]).await;
+    let garbage =
+        request("POST", KEYS).header(AUTHORIZATION, observer).body(Body::from("no json at all")).unwrap();
+    let answer = house.send(garbage).await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::FORBIDDEN, "forbidden".to_owned()));
+    let stranger = request("POST", KEYS).body(Body::from("no json at all")).unwrap();
+    assert_eq!(house.send(stranger).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn bodies_that_are_refused_store_nothing_and_are_recorded_once() {
+    let house = House::new().await;
+    let key = house.key(&[Role::ServiceAdministrator]).await;
+    let deep = format!("{{\"label\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
+    let big = format!("{{\"label\":\"{}\"}}", "x".repeat(60 * 1024));
+    let cases: [(&str, &[u8], u16, &str); 9] = [
+        ("application/json", b"{", 400, "input.json"),
+        ("application/json", deep.as_bytes(), 400, "input.json"),
+        ("application/json", b"{\"label\":\"a\",\"label\":\"b\"}", 400, "input.json"),
+        ("application/json", b"{\"label\":\"\xff\"}", 400, "input.json"),
+        ("application/json", b"{\"label\":\"a\",\"owner\":\"me\"}", 400, "input.field"),
+        ("application/json", b"{\"label\":\"a\",\"exportable\":\"always\"}", 400, "validation_failure"),
+        ("application/json", big.as_bytes(), 413, "input.too_large"),
+        ("text/plain", b"{\"label\":\"a\"}", 415, "input.content_type"),
+        ("application/x-www-form-urlencoded", b"label=a", 415, "input.content_type"),
+    ];
+    for (kind, body, status, code) in cases {
+        let before = house.event_count().await;
+        let head = request("POST", KEYS).header(AUTHORIZATION, &key).header(CONTENT_TYPE, kind);
+        let answer = house.send(head.body(Body::from(body.to_vec())).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code));
+        assert!(!answer.json()["detail"].as_str().unwrap().is_empty());
+        let events = house.events(1).await;
+        assert_eq!(events[0], ("key.generate".to_owned(), "refused".to_owned(), code.to_owned()));
+        assert_eq!(house.event_count().await, before + 1, "{code}");
+    }
+    let keys = house.call("GET", KEYS, &key, json!(null)).await;
+    assert_eq!(keys.status, StatusCode::FORBIDDEN, "a service administrator sees no keys (XROAD.md 1.8)");
+}
+
+#[tokio::test]
+async fn only_our_own_host_is_answered() {
+    let house = House::new().await;
+    let ask = async |host: &str, forwarded: &str| {
+        let head = Request::builder().uri("/api/v1/openapi.json").header("x-forwarded-host", forwarded);
+        let head = if host.is_empty() { head } else { head.header(HOST, host) };
+        house.send(head.body(Body::empty()).unwrap()).await.status.as_u16()
+    };
+    for (host, forwarded, status) in [
+        ("localhost:4000", "", 200),
+        ("LOCALHOST", "evil.example", 200),
+        ("evil.example", "localhost", 421),
+        ("localhost.evil.example", "", 421),
+        ("localhost@evil.example", "", 421),
+        ("", "localhost", 421),
+    ] {
+        assert_eq!(ask(host, forwarded).await, status, "{host:?}");
+    }
+}
+
+#[tokio::test]
+async fn changes_from_another_sites_page_are_refused() {
+    let house = House::new().await;
+    let browser = house.log_in().await;
+    let cases = [
+        (None, None, 201),
+        (Some("https://localhost:4000"), Some("same-origin"), 201),
+        (Some("null"), Some("same-origin"), 201),
+        (Some("https://evil.example"), None, 403),
+        (Some("http://localhost:4000"), None, 403),
+        (Some("https://localhost:4001"), None, 403),
+        (Some("null"), None, 403),
+        (Some("https://localhost:4000"), Some("cross-site"), 403),
+        (None, Some("same-site"), 403),
+    ];
+    for (number, (origin, site, status)) in cases.into_iter().enumerate() {
+        let mut head = browser.request("POST", KEYS, &browser.csrf);
+        head = origin.into_iter().fold(head, |head, origin| head.header(ORIGIN, origin));
+        head = site.into_iter().fold(head, |head, site| head.header("sec-fetch-site", site));
+        let answer = house.send(json(head, &json!({ "label": format!("key {number}") }))).await;
+        assert_eq!(answer.status.as_u16(), status, "{origin:?} {site:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_needs_its_token_for_every_change() {
+    let house = House::new().await;
+    let (one, other) = (house.log_in().await, house.log_in().await);
+    for csrf in ["", "00", other.csrf.as_str()] {
+        let answer = house.send(json(one.request("POST", KEYS, csrf), &json!({ "label": "a" }))).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "request.csrf"), "{csrf}");
+    }
+    let done = house.send(json(one.request("POST", KEYS, &one.csrf), &json!({ "label": "a" }))).await;
+    assert_eq!(done.status, StatusCode::CREATED);
+    // A form cannot bring the token to the API in its body.
+    let form = format!("label=b&_csrf={}", one.csrf);
+    let head = one.request("POST", KEYS, "").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    assert_eq!(house.send(head.body(Body::from(form)).unwrap()).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn the_session_is_new_at_log_in_and_gone_after_log_out() {
+    let house = House::new().await;
+    let form = || {
+        let body = format!("username={ADMIN}&password={}", PASSWORD.replace(' ', "+"));
+        let head = request("POST", "/api/v1/login").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        head.header(COOKIE, "__Host-claviger=planted").body(Body::from(body)).unwrap()
+    };
+    let answer = house.send(form()).await;
+    let secret = cookie(&answer, "__Host-claviger");
+    assert!(secret.len() >= 32 && secret != "planted");
+    let lines: Vec<&str> =
+        answer.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap()).collect();
+    let session = lines.iter().find(|line| line.starts_with("__Host-claviger=")).unwrap();
+    for part in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
+        assert!(session.contains(part), "{session}");
+    }
+    let browser = house.log_in().await;
+    assert_ne!(browser.cookie, secret);
+    let user = async || house.send(json(browser.request("GET", "/api/v1/user", ""), &json!(null))).await;
+    assert_eq!(user().await.json()["username"], ADMIN);
+    let out = house.send(json(browser.request("POST", "/api/v1/logout", &browser.csrf), &json!(null))).await;
+    assert_eq!((out.status, cookie(&out, "__Host-claviger").as_str()), (StatusCode::OK, ""));
+    assert_eq!(user().await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_session_ends_after_fifteen_idle_minutes() {
+    let house = House::new().await;
+    let browser = house.log_in().await;
+    let user =
+        async || house.send(json(browser.request("GET", "/api/v1/user", ""), &json!(null))).await.status;
+    house.clock.advance(14 * domain::clock::MINUTE);
+    assert_eq!(user().await, StatusCode::OK);
+    house.clock.advance(14 * domain::clock::MINUTE);
+    assert_eq!(user().await, StatusCode::OK);
+    house.clock.advance(15 * domain::clock::MINUTE);
+    assert_eq!(user().await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_a_wrong_name_read_the_same() {
+    let house = House::new().await;
+    let try_it = async |name: &str, password: &str| {
+        let head = request("POST", "/api/v1/login");
+        let answer = house.send(json(head, &json!({ "username": name, "password": password }))).await;
+        (answer.status, answer.json()["detail"].clone(), answer.headers.contains_key("set-cookie"))
+    };
+    let (wrong_password, wrong_name) = (try_it(ADMIN, "wrong").await, try_it("nobody", PASSWORD).await);
+    assert_eq!(wrong_password, wrong_name);
+    assert_eq!((wrong_name.0, wrong_name.2), (StatusCode::UNAUTHORIZED, false));
+}
+
+#[tokio::test]
+async fn odd_methods_and_paths_find_nothing() {
+    let house = House::new().await;
+    let key = house.key(&Role::ALL).await;
+    for (method, path, status) in [
+        ("TRACE", KEYS, 405),
+        ("CONNECT", "localhost:4000", 405),
+        ("BREW", KEYS, 405),
+        ("PUT", KEYS, 405),
+        ("GET", "/api/v1/nothing", 404),
+        ("GET", "/api/v1/../../etc/passwd", 404),
+        ("GET", "/api/v1/%2e%2e/x", 404),
+        ("GET", "/api/v1/csrs/..%2fx", 404),
+        ("GET", "//api/v1/csrs", 404),
+        ("GET", "/api/v1/csrs/%00", 404),
+        ("GET", "/api/v1/csrs/ABC", 404),
+        ("GET", "/api/v1/csrs/%ff", 404),
+        ("GET", "/api/v1/certificates/00", 404),
+    ] {
+        let answer =
+            house.send(request(method, path).header(AUTHORIZATION, &key).body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path}");
+    }
+    let long = format!("/api/v1/csrs/{}", "a".repeat(9_000));
+    assert_eq!(house.call("GET", &long, &key, json!(null)).await.status, StatusCode::NOT_FOUND);
+    let answer = house.call("PUT", KEYS, &key, json!(null)).await;
+    assert_eq!(answer.code(), "method_not_allowed");
+    assert_eq!(house.call("GET", "/api/v1/csrs?limt=1", &key, json!(null)).await.code(), "input.query");
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers() {
+    let house = House::new().await;
+    for path in ["/api/v1/openapi.json", "/api/v1/user", "/api/v1/nothing", "/nothing"] {
+        let answer = house.send(request("GET", path).body(Body::empty()).unwrap()).await;
+        let csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                   form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
+        assert_eq!(answer.header("content-security-policy"), csp, "{path}");
+        assert_eq!(answer.header("x-road-ui-correlation-id").len(), 16);
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
+    }
+}
+
+#[tokio::test]
+async fn pages_send_strangers_to_the_log_in() {
+    let house = House::new().await;
+    let answer = house.send(request("GET", "/keys?q=a").body(Body::empty()).unwrap()).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/login?next=/keys%3Fq%3Da"));
+}
+
+#[tokio::test]
+async fn too_many_requests_from_one_address_wait() {
+    let house = House::new().await;
+    let ask = async || {
+        let mut request = request("GET", "/api/v1/user").body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Peer(SocketAddr::from(([192, 0, 2, 7], 1))));
+        house.send(request).await
+    };
+    for _ in 0..20 {
+        assert_eq!(ask().await.status, StatusCode::UNAUTHORIZED);
+    }
+    let refused = ask().await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "too_many_requests"));
+    assert_eq!(refused.header("retry-after"), "1");
+    house.clock.advance(1_000);
+    assert_eq!(ask().await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_same_request_twice_is_done_once() {
+    let house = House::new().await;
+    let key = house.key(&Role::ALL).await;
+    let post = async |path: &str, name: &str, body: serde_json::Value| {
+        let head = request("POST", path).header(AUTHORIZATION, &key).header("idempotency-key", name);
+        house.send(json(head, &body)).await
+    };
+    let first = post(KEYS, "one", json!({ "label": "a" })).await;
+    let again = post(KEYS, "one", json!({ "label": "a" })).await;
+    assert_eq!((first.status, &first.bytes), (StatusCode::CREATED, &again.bytes));
+    assert_eq!((again.status, again.header("location")), (StatusCode::CREATED, first.header("location")));
+    assert_eq!(again.header("content-type"), "application/json");
+    let other = post(KEYS, "one", json!({ "label": "b" })).await;
+    assert_eq!((other.status.as_u16(), other.code().as_str()), (422, "idempotency.mismatch"));
+    let keys = house.call("GET", KEYS, &key, json!(null)).await.json();
+    let labels = keys["items"].as_array().unwrap().iter().filter(|held| held["label"] == "a").count();
+    assert_eq!(labels, 1);
+    // A refusal is not remembered: it may be mended and tried again under the same key.
+    assert_eq!(post(KEYS, "two", json!({ "label": "a" })).await.status, StatusCode::CONFLICT);
+    assert_eq!(post(KEYS, "two", json!({ "label": "c" })).await.status, StatusCode::CREATED);
+    // An answer that showed a secret is not kept.
+    let made = post("/api/v1/api-keys", "three", json!(["XROAD_SECURITYSERVER_OBSERVER"])).await;
+    assert_eq!(made.status, StatusCode::OK);
+    let again = post("/api/v1/api-keys", "three", json!(["XROAD_SECURITYSERVER_OBSERVER"])).await;
+    assert_eq!(again.code(), "idempotency.shown_once");
+}

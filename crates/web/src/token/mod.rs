@@ -1,0 +1,4 @@
+//! Tokens, beside what X-Road has of them.
+
+pub mod api;
+pub mod page;

@@ -1,0 +1,4 @@
+//! Users.
+
+pub mod api;
+pub mod page;

@@ -1,0 +1,128 @@
+//! JSON that several nouns share: findings, names, subjects, and what both ways of making a certificate ask for.
+
+use app::csr::KeyChoice;
+use domain::id::TokenId;
+use pki::name::{Attribute, AttributeType};
+use pki::{DistinguishedName, Finding, KeyAlgorithm, Refusal, SubjectAltName};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Problem;
+use crate::list::{parse, parse_some};
+
+/// Something noticed about an object.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FindingJson {
+    /// The stable code.
+    code: &'static str,
+    /// `info`, `warning` or `error`.
+    severity: &'static str,
+    /// What was found.
+    what: String,
+    /// Where.
+    #[serde(rename = "where")]
+    place: String,
+    /// What to do.
+    repair: String,
+}
+
+impl From<&Finding> for FindingJson {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            code: finding.code,
+            severity: finding.severity.name(),
+            what: finding.what.clone(),
+            place: finding.place.clone(),
+            repair: finding.repair.clone(),
+        }
+    }
+}
+
+/// Several at once.
+pub fn findings(findings: &[Finding]) -> Vec<FindingJson> {
+    findings.iter().map(FindingJson::from).collect()
+}
+
+/// One attribute of a subject.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttributeJson {
+    /// `C`, `ST`, `L`, `O`, `OU`, `CN`, `serialNumber`, ..., or an object identifier.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The value, exactly as it shall stand in the certificate.
+    value: String,
+}
+
+/// The attributes of a name in their order.
+pub fn attributes(name: &DistinguishedName) -> Vec<AttributeJson> {
+    let json = |held: &Attribute| AttributeJson {
+        kind: held.kind.short_name().to_owned(),
+        value: held.value.clone(),
+    };
+    name.attributes().map(json).collect()
+}
+
+/// Alternative names as texts.
+pub fn names(names: &[SubjectAltName]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// Reads a subject. Blank values are left out; everything that is wrong is said at once.
+pub fn parse_subject(given: &[AttributeJson]) -> Result<Vec<Attribute>, Problem> {
+    let mut wrong = Vec::new();
+    let mut subject = Vec::new();
+    for (index, attribute) in given.iter().enumerate().filter(|(_, attribute)| !attribute.value.is_empty()) {
+        match attribute.kind.parse::<AttributeType>() {
+            Ok(kind) => subject.push(Attribute::new(kind, attribute.value.clone())),
+            Err(refusal) => wrong.push((format!("subject[{index}]"), refusal)),
+        }
+    }
+    all_right(wrong).map(|()| subject)
+}
+
+/// Reads alternative names. Everything that is wrong is said at once.
+pub fn parse_names(given: &[String]) -> Result<Vec<SubjectAltName>, Problem> {
+    let mut wrong = Vec::new();
+    let mut names = Vec::new();
+    for (index, text) in given.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
+        match SubjectAltName::parse(text) {
+            Ok(name) => names.push(name),
+            Err(refusal) => wrong.push((format!("names[{index}]"), refusal)),
+        }
+    }
+    all_right(wrong).map(|()| names)
+}
+
+fn all_right(wrong: Vec<(String, Refusal)>) -> Result<(), Problem> {
+    if wrong.is_empty() { Ok(()) } else { Err(Problem::fields(wrong)) }
+}
+
+/// The key that a CSR or self-signed certificate is for: one that is here, or a new one.
+pub fn key_choice(
+    key: Option<&str>,
+    algorithm: Option<&str>,
+    token: Option<&str>,
+) -> Result<KeyChoice, Problem> {
+    match parse_some("key", key)? {
+        Some(key) if algorithm.is_none() && token.is_none() => Ok(KeyChoice::Existing(key)),
+        Some(_) => {
+            let what = "a key that is here has its algorithm and token already";
+            Err(Problem::field(
+                "key",
+                Refusal::new("input.value", what, "Send either key, or algorithm and token."),
+            ))
+        }
+        None => Ok(KeyChoice::New { algorithm: self::algorithm(algorithm)?, token: self::token(token)? }),
+    }
+}
+
+/// The algorithm, or the suggested one.
+pub fn algorithm(text: Option<&str>) -> Result<KeyAlgorithm, Problem> {
+    text.map_or(Ok(KeyAlgorithm::ALL[0]), |text| parse("algorithm", text))
+}
+
+/// The token, or the one that needs nobody.
+pub fn token(text: Option<&str>) -> Result<TokenId, Problem> {
+    text.map_or_else(|| Ok(TokenId::system()), |text| parse("token", text))
+}
