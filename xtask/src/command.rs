@@ -17,9 +17,7 @@ pub fn command(folder: &Path, program: impl AsRef<Path>, arguments: &[&str]) -> 
 
 /// Runs a command to its end, its output going where ours goes.
 pub fn run(command: &mut Command) -> anyhow::Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("could not start {}", text(command)))?;
+    let status = command.status().with_context(|| format!("could not start {}", text(command)))?;
     if !status.success() {
         bail!("{} failed ({status})", text(command));
     }
@@ -28,9 +26,7 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
 
 /// Runs a command silently and returns what it wrote to its standard output.
 pub fn read(command: &mut Command) -> anyhow::Result<String> {
-    let output = command
-        .output()
-        .with_context(|| format!("could not start {}", text(command)))?;
+    let output = command.output().with_context(|| format!("could not start {}", text(command)))?;
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr);
         bail!("{} failed ({}): {}", text(command), output.status, reason.trim());
@@ -40,11 +36,7 @@ pub fn read(command: &mut Command) -> anyhow::Result<String> {
 
 /// Whether a command can be started and ends well; nothing is printed.
 pub fn works(command: &mut Command) -> bool {
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// Runs a command to its end, showing each line as it comes and keeping them all.
@@ -58,17 +50,13 @@ pub fn run_and_keep(command: &mut Command) -> (Vec<String>, anyhow::Result<()>) 
 
 fn show_and_keep(command: &mut Command, lines: &Mutex<Vec<String>>) -> anyhow::Result<()> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("could not start {}", text(command)))?;
+    let mut child = command.spawn().with_context(|| format!("could not start {}", text(command)))?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         scope.spawn(|| stdout.map(|stream| copy(stream, lines)));
         scope.spawn(|| stderr.map(|stream| copy(stream, lines)));
     });
-    let status = child
-        .wait()
-        .with_context(|| format!("lost sight of {}", text(command)))?;
+    let status = child.wait().with_context(|| format!("lost sight of {}", text(command)))?;
     if !status.success() {
         bail!("{} failed ({status})", text(command));
     }
@@ -116,21 +104,14 @@ mod tests {
 
     #[test]
     fn says_which_program_is_missing() {
-        let message = run(&mut command(Path::new("."), "no-such-program", &["x"]))
-            .unwrap_err()
-            .to_string();
+        let message = run(&mut command(Path::new("."), "no-such-program", &["x"])).unwrap_err().to_string();
         assert_eq!(message, "could not start no-such-program x");
     }
 
     #[test]
     fn reads_and_probes() {
         assert_eq!(read(&mut shell("echo text")).unwrap(), "text\n");
-        assert!(
-            read(&mut shell("echo why >&2; false"))
-                .unwrap_err()
-                .to_string()
-                .contains("why")
-        );
+        assert!(read(&mut shell("echo why >&2; false")).unwrap_err().to_string().contains("why"));
         assert!(works(&mut shell("true")) && !works(&mut shell("false")));
     }
 }

@@ -40,11 +40,7 @@ impl AddAssign for Count {
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} passed, {} failed, {} skipped",
-            self.passed, self.failed, self.skipped
-        )
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
 }
 
@@ -75,26 +71,21 @@ impl Closing {
         let mut closing = Self::default();
         match runner {
             Runner::Nextest => {
-                if let Some((line, count)) = output
-                    .iter()
-                    .rev()
-                    .find_map(|line| Some((line, parse_nextest(line)?)))
+                if let Some((line, count)) =
+                    output.iter().rev().find_map(|line| Some((line, parse_nextest(line)?)))
                 {
                     closing.add(line, count);
                 }
             }
             Runner::CargoTest => {
-                let rows = output
-                    .iter()
-                    .filter_map(|line| Some((line, parse_cargo_test(line)?)));
+                let rows = output.iter().filter_map(|line| Some((line, parse_cargo_test(line)?)));
                 for (line, count) in rows.filter(|(_, count)| count.total() > 0) {
                     closing.add(line, count);
                 }
             }
             Runner::Node => {
-                let begin = output
-                    .iter()
-                    .rposition(|line| parse_node(line).is_some_and(|(word, _)| word == "tests"));
+                let begin =
+                    output.iter().rposition(|line| parse_node(line).is_some_and(|(word, _)| word == "tests"));
                 for line in &output[begin.unwrap_or(output.len())..] {
                     let Some((word, number)) = parse_node(line) else {
                         continue;
@@ -105,11 +96,7 @@ impl Closing {
                 }
             }
         }
-        if closing.count.total() > 0 {
-            closing
-        } else {
-            Self::default()
-        }
+        if closing.count.total() > 0 { closing } else { Self::default() }
     }
 
     fn add(&mut self, line: &str, count: Count) {
@@ -162,11 +149,7 @@ fn parse_list(list: &str, separator: &str) -> Count {
 fn without_parentheses(text: &str) -> String {
     let mut kept = String::new();
     for (i, part) in text.split('(').enumerate() {
-        let part = if i == 0 {
-            part
-        } else {
-            part.split_once(')').map_or("", |(_, rest)| rest)
-        };
+        let part = if i == 0 { part } else { part.split_once(')').map_or("", |(_, rest)| rest) };
         kept.push_str(part.strip_suffix(' ').unwrap_or(part));
     }
     kept
@@ -188,27 +171,10 @@ mod tests {
              Summary [   0.013s] 12/14 tests run: 8 passed (1 slow, 1 flaky), 1 failed, 2 timed out, \
              1 exec failed, 2 skipped\n        FAIL [   0.129s] (10/41) claviger::story fails\n",
         );
-        assert_eq!(
-            closing.count,
-            Count {
-                passed: 8,
-                failed: 4,
-                skipped: 2
-            }
-        );
+        assert_eq!(closing.count, Count { passed: 8, failed: 4, skipped: 2 });
         assert_eq!(closing.lines.len(), 1);
-        let one = parse(
-            Runner::Nextest,
-            "     Summary [   0.005s] 1 test run: 1 passed, 0 skipped",
-        );
-        assert_eq!(
-            one.count,
-            Count {
-                passed: 1,
-                failed: 0,
-                skipped: 0
-            }
-        );
+        let one = parse(Runner::Nextest, "     Summary [   0.005s] 1 test run: 1 passed, 0 skipped");
+        assert_eq!(one.count, Count { passed: 1, failed: 0, skipped: 0 });
     }
 
     #[test]
@@ -218,14 +184,7 @@ mod tests {
             "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
              test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s\n",
         );
-        assert_eq!(
-            closing.count,
-            Count {
-                passed: 6,
-                failed: 2,
-                skipped: 1
-            }
-        );
+        assert_eq!(closing.count, Count { passed: 6, failed: 2, skipped: 1 });
         assert_eq!(closing.lines.len(), 2);
     }
 
@@ -239,30 +198,15 @@ mod tests {
                      {mark} cancelled 1\n{mark} skipped 1\n{mark} todo 1\n{mark} duration_ms 50.1\n",
                 ),
             );
-            assert_eq!(
-                closing.count,
-                Count {
-                    passed: 2,
-                    failed: 2,
-                    skipped: 2
-                }
-            );
+            assert_eq!(closing.count, Count { passed: 2, failed: 2, skipped: 2 });
             assert_eq!(closing.lines.len(), 7);
         }
     }
 
     #[test]
     fn says_the_sum_plainly() {
-        let mut count = Count {
-            passed: 1,
-            failed: 2,
-            skipped: 3,
-        };
-        count += Count {
-            passed: 10,
-            failed: 0,
-            skipped: 0,
-        };
+        let mut count = Count { passed: 1, failed: 2, skipped: 3 };
+        count += Count { passed: 10, failed: 0, skipped: 0 };
         assert_eq!(count.to_string(), "11 passed, 2 failed, 3 skipped");
     }
 

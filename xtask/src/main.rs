@@ -50,10 +50,7 @@ fn run() -> anyhow::Result<ExitCode> {
             println!("{HELP}\n{}", test::describe_steps());
             Ok(ExitCode::SUCCESS)
         }
-        other => bail!(
-            "unknown command \"{}\"; cargo xtask help lists them",
-            other.join(" ")
-        ),
+        other => bail!("unknown command \"{}\"; cargo xtask help lists them", other.join(" ")),
     }
 }
 

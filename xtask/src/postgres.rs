@@ -29,14 +29,8 @@ impl Postgres {
     /// Makes an empty cluster and starts a server on it.
     pub fn start(root: &Path) -> anyhow::Result<Self> {
         let programs = find_programs(root)?;
-        let folder = PathBuf::from(
-            read(&mut as_server(
-                root,
-                "mktemp",
-                &["-d", "-t", "claviger-pg.XXXXXX"],
-            )?)?
-            .trim(),
-        );
+        let folder =
+            PathBuf::from(read(&mut as_server(root, "mktemp", &["-d", "-t", "claviger-pg.XXXXXX"])?)?.trim());
         match start_in(&folder, &programs) {
             Ok((server, port)) => Ok(Self { server, folder, port }),
             Err(error) => {
@@ -63,14 +57,8 @@ impl Drop for Postgres {
 
 fn start_in(folder: &Path, programs: &Path) -> anyhow::Result<(Child, u16)> {
     let cluster = folder.join("cluster");
-    let arguments = [
-        "--username=postgres",
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--no-locale",
-        "--no-sync",
-        "-D",
-    ];
+    let arguments =
+        ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-D"];
     let mut initdb = as_server(folder, programs.join("initdb"), &arguments)?;
     run(initdb.arg(&cluster).stdout(Stdio::null())).context("could not make a PostgreSQL cluster")?;
 
@@ -78,13 +66,7 @@ fn start_in(folder: &Path, programs: &Path) -> anyhow::Result<(Child, u16)> {
     let log_path = folder.join("log");
     let log = fs::File::create(&log_path).context("could not make PostgreSQL's log file")?;
     let mut server = as_server(folder, programs.join("postgres"), &[])?;
-    server
-        .arg("-D")
-        .arg(&cluster)
-        .arg("-k")
-        .arg(folder)
-        .arg("-p")
-        .arg(port.to_string());
+    server.arg("-D").arg(&cluster).arg("-k").arg(folder).arg("-p").arg(port.to_string());
     // The data is thrown away: nothing needs to survive a power cut.
     for setting in [
         "listen_addresses=127.0.0.1",
@@ -95,17 +77,12 @@ fn start_in(folder: &Path, programs: &Path) -> anyhow::Result<(Child, u16)> {
     ] {
         server.arg("-c").arg(setting);
     }
-    let mut server = server
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
-        .context("could not start PostgreSQL's server")?;
+    let mut server =
+        server.stdout(log.try_clone()?).stderr(log).spawn().context("could not start PostgreSQL's server")?;
     if let Err(error) = wait_until_ready(&mut server, programs, folder, port) {
         end(&mut server);
         let log = fs::read_to_string(&log_path).unwrap_or_default();
-        return Err(error.context(format!(
-            "PostgreSQL's server does not answer; its log says:\n{log}"
-        )));
+        return Err(error.context(format!("PostgreSQL's server does not answer; its log says:\n{log}")));
     }
     Ok((server, port))
 }
@@ -113,11 +90,7 @@ fn start_in(folder: &Path, programs: &Path) -> anyhow::Result<(Child, u16)> {
 fn wait_until_ready(server: &mut Child, programs: &Path, folder: &Path, port: u16) -> anyhow::Result<()> {
     let started = Instant::now();
     let port = port.to_string();
-    while !works(&mut command(
-        folder,
-        programs.join("pg_isready"),
-        &["-h", "127.0.0.1", "-p", &port],
-    )) {
+    while !works(&mut command(folder, programs.join("pg_isready"), &["-h", "127.0.0.1", "-p", &port])) {
         if let Some(status) = server.try_wait()? {
             bail!("the server ended by itself ({status})");
         }
@@ -154,11 +127,7 @@ fn as_server(folder: &Path, program: impl AsRef<Path>, arguments: &[&str]) -> an
 fn find_programs(root: &Path) -> anyhow::Result<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
     // Debian keeps them off the search path, one folder for each major version.
-    for entry in fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
+    for entry in fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten() {
         let programs = entry.path().join("bin");
         if let Some(version) = entry.file_name().to_str().and_then(|name| name.parse().ok())
             && programs.join("initdb").exists()

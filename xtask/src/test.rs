@@ -24,61 +24,17 @@ struct Step {
 }
 
 const STEPS: &[Step] = &[
-    Step {
-        name: "tools",
-        what: "install what the tests need",
-        run: |s| tools::install(s.root),
-    },
-    Step {
-        name: "fmt",
-        what: "formatting",
-        run: check_formatting,
-    },
-    Step {
-        name: "tidy",
-        what: "the rules of the house",
-        run: |s| tidy::run(s.root),
-    },
-    Step {
-        name: "clippy",
-        what: "lints, warnings are errors",
-        run: clippy,
-    },
-    Step {
-        name: "deny",
-        what: "dependencies: duplicates, licenses, sources",
-        run: deny,
-    },
-    Step {
-        name: "build",
-        what: "build the program and the tests",
-        run: build,
-    },
-    Step {
-        name: "postgres",
-        what: "start a PostgreSQL server for the tests",
-        run: |s| s.start_postgres(),
-    },
-    Step {
-        name: "test",
-        what: "unit tests, integration tests, stories",
-        run: test,
-    },
-    Step {
-        name: "doctest",
-        what: "examples in the documentation",
-        run: doctest,
-    },
-    Step {
-        name: "doc",
-        what: "documentation, warnings are errors",
-        run: doc,
-    },
-    Step {
-        name: "browser",
-        what: "pages in Chromium",
-        run: browser,
-    },
+    Step { name: "tools", what: "install what the tests need", run: |s| tools::install(s.root) },
+    Step { name: "fmt", what: "formatting", run: check_formatting },
+    Step { name: "tidy", what: "the rules of the house", run: |s| tidy::run(s.root) },
+    Step { name: "clippy", what: "lints, warnings are errors", run: clippy },
+    Step { name: "deny", what: "dependencies: duplicates, licenses, sources", run: deny },
+    Step { name: "build", what: "build the program and the tests", run: build },
+    Step { name: "postgres", what: "start a PostgreSQL server for the tests", run: |s| s.start_postgres() },
+    Step { name: "test", what: "unit tests, integration tests, stories", run: test },
+    Step { name: "doctest", what: "examples in the documentation", run: doctest },
+    Step { name: "doc", what: "documentation, warnings are errors", run: doc },
+    Step { name: "browser", what: "pages in Chromium", run: browser },
 ];
 
 /// What the steps share during one run.
@@ -97,10 +53,7 @@ pub fn run(root: &Path) -> anyhow::Result<ExitCode> {
 pub fn run_only(root: &Path, name: &str) -> anyhow::Result<ExitCode> {
     match STEPS.iter().position(|step| step.name == name) {
         Some(i) => Ok(run_steps(root, &STEPS[i..=i])),
-        None => bail!(
-            "there is no step \"{name}\"; the steps are:\n{}",
-            describe_steps()
-        ),
+        None => bail!("there is no step \"{name}\"; the steps are:\n{}", describe_steps()),
     }
 }
 
@@ -115,11 +68,7 @@ pub fn describe_steps() -> String {
 }
 
 fn run_steps(root: &Path, steps: &[Step]) -> ExitCode {
-    let mut session = Session {
-        root,
-        postgres: None,
-        closing: Closing::default(),
-    };
+    let mut session = Session { root, postgres: None, closing: Closing::default() };
     let mut times: Vec<(&str, Duration)> = Vec::new();
     let mut result = Ok(());
     for step in steps {
@@ -132,16 +81,10 @@ fn run_steps(root: &Path, steps: &[Step]) -> ExitCode {
             break;
         }
     }
-    let Session {
-        postgres, closing, ..
-    } = session;
+    let Session { postgres, closing, .. } = session;
     drop(postgres);
     print_end(&times, result.as_ref().err(), &closing);
-    if result.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn print_end(times: &[(&str, Duration)], error: Option<&anyhow::Error>, closing: &Closing) {
@@ -196,27 +139,12 @@ fn check_formatting(session: &mut Session) -> anyhow::Result<()> {
 }
 
 fn clippy(session: &mut Session) -> anyhow::Result<()> {
-    run_command(
-        session
-            .cargo(&["clippy", "--all-targets"])
-            .args(["--", "-D", "warnings"]),
-    )
+    run_command(session.cargo(&["clippy", "--all-targets"]).args(["--", "-D", "warnings"]))
 }
 
 fn deny(session: &mut Session) -> anyhow::Result<()> {
-    let arguments = [
-        "--all-features",
-        "--locked",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ];
-    run_command(&mut command(
-        session.root,
-        tools::cargo_deny(session.root),
-        &arguments,
-    ))
+    let arguments = ["--all-features", "--locked", "check", "bans", "licenses", "sources"];
+    run_command(&mut command(session.root, tools::cargo_deny(session.root), &arguments))
 }
 
 /// Builds what `test` would build, so that its time is the tests' own.
@@ -240,11 +168,7 @@ fn doctest(session: &mut Session) -> anyhow::Result<()> {
 }
 
 fn doc(session: &mut Session) -> anyhow::Result<()> {
-    run_command(
-        session
-            .cargo(&["doc", "--no-deps"])
-            .env("RUSTDOCFLAGS", "-D warnings"),
-    )
+    run_command(session.cargo(&["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 fn browser(session: &mut Session) -> anyhow::Result<()> {
@@ -255,18 +179,14 @@ fn browser(session: &mut Session) -> anyhow::Result<()> {
     }
     build(session)?;
     // Cargo puts the workspace's programs beside each other.
-    let program = env::current_exe()
-        .context("could not find the built programs")?
-        .with_file_name("claviger");
+    let program = env::current_exe().context("could not find the built programs")?.with_file_name("claviger");
     let mut node = command(&folder, "node", &["--test", "--test-reporter=spec"]);
     session.run_tests(Runner::Node, node.env("CLAVIGER_BIN", program))
 }
 
 fn has_browser_tests(folder: &Path) -> anyhow::Result<bool> {
     let entries = fs::read_dir(folder).context("could not list tests/browser")?;
-    Ok(entries
-        .flatten()
-        .any(|entry| entry.file_name().to_string_lossy().ends_with(".test.mjs")))
+    Ok(entries.flatten().any(|entry| entry.file_name().to_string_lossy().ends_with(".test.mjs")))
 }
 
 #[cfg(test)]
@@ -276,10 +196,7 @@ mod tests {
     #[test]
     fn an_unknown_step_names_the_known_ones() {
         let message = run_only(Path::new("."), "nothing").unwrap_err().to_string();
-        assert!(
-            message.contains("\"nothing\"") && message.contains("clippy"),
-            "{message}"
-        );
+        assert!(message.contains("\"nothing\"") && message.contains("clippy"), "{message}");
     }
 
     #[test]

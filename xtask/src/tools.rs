@@ -44,11 +44,7 @@ pub fn install(root: &Path) -> anyhow::Result<()> {
 /// The command for cargo-deny, wherever it is.
 pub fn cargo_deny(root: &Path) -> PathBuf {
     let ours = folder(root).join("bin/cargo-deny");
-    if ours.exists() {
-        ours
-    } else {
-        PathBuf::from("cargo-deny")
-    }
+    if ours.exists() { ours } else { PathBuf::from("cargo-deny") }
 }
 
 fn folder(root: &Path) -> PathBuf {
@@ -56,11 +52,8 @@ fn folder(root: &Path) -> PathBuf {
 }
 
 fn install_debian_packages(root: &Path) -> anyhow::Result<()> {
-    let missing: Vec<&str> = DEBIAN_PACKAGES
-        .iter()
-        .copied()
-        .filter(|package| !is_installed(root, package))
-        .collect();
+    let missing: Vec<&str> =
+        DEBIAN_PACKAGES.iter().copied().filter(|package| !is_installed(root, package)).collect();
     if missing.is_empty() {
         println!("Debian packages: all there");
         return Ok(());
@@ -74,20 +67,12 @@ fn install_debian_packages(root: &Path) -> anyhow::Result<()> {
     }
     let _policy = NoServices::begin()?;
     run(&mut command(root, "apt-get", &["update", "-qq"]))?;
-    let mut install = command(
-        root,
-        "apt-get",
-        &["install", "-y", "-qq", "--no-install-recommends"],
-    );
+    let mut install = command(root, "apt-get", &["install", "-y", "-qq", "--no-install-recommends"]);
     run(install.args(missing).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 fn is_installed(root: &Path, package: &str) -> bool {
-    let mut query = command(
-        root,
-        "dpkg-query",
-        &["--show", "--showformat=${db:Status-Status}", package],
-    );
+    let mut query = command(root, "dpkg-query", &["--show", "--showformat=${db:Status-Status}", package]);
     read(&mut query).is_ok_and(|status| status == "installed")
 }
 
@@ -127,10 +112,7 @@ fn install_python_programs(root: &Path) -> anyhow::Result<()> {
     let wanted = fs::read_to_string(root.join("tests/requirements.txt"))
         .context("could not read tests/requirements.txt")?;
     let venv = folder(root).join("venv");
-    let stamp = Stamp {
-        file: venv.join("installed.txt"),
-        wanted,
-    };
+    let stamp = Stamp { file: venv.join("installed.txt"), wanted };
     if stamp.is_current() && works(&mut command(root, venv.join("bin/python"), &["--version"])) {
         println!("Python programs: all there");
         return Ok(());
@@ -138,13 +120,8 @@ fn install_python_programs(root: &Path) -> anyhow::Result<()> {
     println!("Python programs: installing tests/requirements.txt");
     run(command(root, "python3", &["-m", "venv", "--clear"]).arg(&venv))
         .context("could not make a Python environment (Debian's package for it is python3-venv)")?;
-    let arguments = [
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--requirement",
-        "tests/requirements.txt",
-    ];
+    let arguments =
+        ["install", "--quiet", "--disable-pip-version-check", "--requirement", "tests/requirements.txt"];
     run(&mut command(root, venv.join("bin/pip"), &arguments))?;
     stamp.set()
 }
@@ -153,10 +130,7 @@ fn install_node_modules(root: &Path) -> anyhow::Result<()> {
     let browser = root.join("tests/browser");
     let wanted = fs::read_to_string(browser.join("package-lock.json"))
         .context("could not read tests/browser/package-lock.json")?;
-    let stamp = Stamp {
-        file: browser.join("node_modules/installed.txt"),
-        wanted,
-    };
+    let stamp = Stamp { file: browser.join("node_modules/installed.txt"), wanted };
     if stamp.is_current() {
         println!("npm packages: all there");
         return Ok(());
@@ -173,22 +147,11 @@ fn install_cargo_deny(root: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("cargo-deny: building {CARGO_DENY_VERSION}");
-    let arguments = [
-        "install",
-        "--locked",
-        "--debug",
-        "--quiet",
-        "--version",
-        CARGO_DENY_VERSION,
-        "--root",
-    ];
+    let arguments = ["install", "--locked", "--debug", "--quiet", "--version", CARGO_DENY_VERSION, "--root"];
     // Its own target folder, so that the build does not wait for, or disturb, the checkout's.
     let target = folder(root).join("target");
     let mut install = command(root, "cargo", &arguments);
-    run(install
-        .arg(folder(root))
-        .arg("cargo-deny")
-        .env("CARGO_TARGET_DIR", &target))?;
+    run(install.arg(folder(root)).arg("cargo-deny").env("CARGO_TARGET_DIR", &target))?;
     fs::remove_dir_all(&target).context("could not remove what building cargo-deny left")
 }
 

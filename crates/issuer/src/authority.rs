@@ -140,6 +140,8 @@ fn no_authority(what: &str) -> Refusal {
 
 /// The label is shortened so that the whole fits into a common name.
 fn ca_name(label: &str, what: &str) -> Result<DistinguishedName, Refusal> {
+    // A label that says CA already does not say it twice.
+    let label = label.trim().trim_end_matches(" CA");
     let label: String = label.chars().take(MAX_COMMON_NAME - what.len()).collect();
     let common_name = format!("{}{what}", label.trim());
     DistinguishedName::from_attributes(vec![Attribute::new(AttributeType::CommonName, common_name)])

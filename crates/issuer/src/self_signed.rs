@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn without_a_subject_it_is_named_by_its_first_name() {
         let key = testing::signer();
-        let order = Order { subject: DistinguishedName::from_attributes(Vec::new()).unwrap(), ..Order::of(&key) };
+        let order =
+            Order { subject: DistinguishedName::from_attributes(Vec::new()).unwrap(), ..Order::of(&key) };
         let intent = prepared(SelfSigned.prepare(&order.wanted(), None, &Counting::new()));
         let certificate = SelfSigned.finish(&intent.to_be_signed, None, &key).unwrap();
         let first = order.names[0].to_string();

@@ -83,7 +83,10 @@ pub fn claim(tx: &Tx<'_>, now: Moment, lease_until: Moment, limit: u32) -> Resul
 /// Lets every claimed job be claimed again at once. Only where no other node can hold a lease: at the start of the
 /// one process that has a SQLite database.
 pub fn release_all(tx: &Tx<'_>, now: Moment) -> Result<u64, Error> {
-    tx.exec("UPDATE job SET state = 'waiting', ready = $1, fence = fence + 1 WHERE state = 'running'", &[&now.0])
+    tx.exec(
+        "UPDATE job SET state = 'waiting', ready = $1, fence = fence + 1 WHERE state = 'running'",
+        &[&now.0],
+    )
 }
 
 /// Extends the lease.

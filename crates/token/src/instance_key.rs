@@ -52,13 +52,8 @@ mod tests {
     #[test]
     fn each_use_has_its_own_key() {
         let key = InstanceKey::from_bytes([1; 32]);
-        let labels = [
-            label::TOKEN_PEPPER,
-            label::INSTANCE_SLOT,
-            label::FIELD,
-            label::AUDIT_MAC,
-            label::BACKUP,
-        ];
+        let labels =
+            [label::TOKEN_PEPPER, label::INSTANCE_SLOT, label::FIELD, label::AUDIT_MAC, label::BACKUP];
         let derived: std::collections::BTreeSet<_> = labels.iter().map(|label| *key.derive(label)).collect();
         assert_eq!(derived.len(), labels.len());
         assert!(!derived.contains(key.bytes()));

@@ -13,18 +13,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("issuer", &["domain", "pki", "outbound"]),
     ("deploy", &["domain", "pki", "outbound"]),
     ("store", &["domain", "pki"]),
-    (
-        "app",
-        &["pki", "domain", "outbound", "token", "issuer", "deploy", "store"],
-    ),
+    ("app", &["pki", "domain", "outbound", "token", "issuer", "deploy", "store"]),
     ("web", &["app", "domain", "pki"]),
     ("edge", &["domain", "pki"]),
-    (
-        "claviger",
-        &[
-            "pki", "domain", "outbound", "token", "issuer", "deploy", "store", "app", "web", "edge",
-        ],
-    ),
+    ("claviger", &["pki", "domain", "outbound", "token", "issuer", "deploy", "store", "app", "web", "edge"]),
     ("testkit", BELOW_TESTKIT),
     ("xtask", &[]),
 ];
@@ -41,12 +33,7 @@ pub fn check(repository: &Repository) -> Vec<String> {
     for source in &repository.sources {
         let name = crate_of(&source.path);
         if BELOW_TESTKIT.contains(&name) && source.path.starts_with(&format!("crates/{name}/src/")) {
-            for (i, line) in source
-                .code
-                .lines()
-                .enumerate()
-                .filter(|(_, line)| names_testkit(line))
-            {
+            for (i, line) in source.code.lines().enumerate().filter(|(_, line)| names_testkit(line)) {
                 let place = format!("{}:{}", source.path, i + 1);
                 findings.push(format!(
                     "{place}: only the files in crates/{name}/tests may use testkit: {}",
@@ -64,16 +51,12 @@ fn names_testkit(line: &str) -> bool {
 
 fn check_package(package: &Value, findings: &mut Vec<String>) {
     let Some(name) = package["name"].as_str().and_then(folder_of) else {
-        findings.push(format!(
-            "{}: a package is named claviger-<folder>",
-            package["name"]
-        ));
+        findings.push(format!("{}: a package is named claviger-<folder>", package["name"]));
         return;
     };
     let Some((_, allowed)) = MAY_USE.iter().find(|(folder, _)| *folder == name) else {
-        findings.push(format!(
-            "crates/{name}: a new crate needs a row in the table of xtask/src/tidy/arrows.rs"
-        ));
+        findings
+            .push(format!("crates/{name}: a new crate needs a row in the table of xtask/src/tidy/arrows.rs"));
         return;
     };
     for dependency in package["dependencies"].as_array().into_iter().flatten() {
@@ -84,9 +67,7 @@ fn check_package(package: &Value, findings: &mut Vec<String>) {
         // Its own crate with the features that its tests need.
         let is_for_tests = is_dev && (neighbour == "testkit" || neighbour == name);
         if !is_for_tests && !allowed.contains(&neighbour) {
-            findings.push(format!(
-                "crates/{name}/Cargo.toml: {name} may not use {neighbour}"
-            ));
+            findings.push(format!("crates/{name}/Cargo.toml: {name} may not use {neighbour}"));
         }
     }
 }
@@ -112,10 +93,7 @@ mod tests {
 
     fn findings(name: &str, dependencies: &Value) -> Vec<String> {
         let mut findings = Vec::new();
-        check_package(
-            &json!({ "name": name, "dependencies": dependencies }),
-            &mut findings,
-        );
+        check_package(&json!({ "name": name, "dependencies": dependencies }), &mut findings);
         findings
     }
 
@@ -129,35 +107,20 @@ mod tests {
         assert!(findings("claviger-web", &uses("claviger-app", &normal)).is_empty());
         let found = findings("claviger-web", &uses("claviger-store", &normal));
         assert_eq!(found, ["crates/web/Cargo.toml: web may not use store"]);
-        assert_eq!(
-            findings("claviger-pki", &uses("claviger-domain", &json!("dev"))).len(),
-            1
-        );
+        assert_eq!(findings("claviger-pki", &uses("claviger-domain", &json!("dev"))).len(), 1);
         assert_eq!(findings("xtask", &uses("claviger-pki", &normal)).len(), 1);
     }
 
     #[test]
     fn the_test_kit_is_for_tests() {
         assert!(findings("claviger-store", &uses("claviger-testkit", &json!("dev"))).is_empty());
-        assert_eq!(
-            findings("claviger-app", &uses("claviger-testkit", &Value::Null)).len(),
-            1
-        );
-        assert_eq!(
-            findings("claviger-testkit", &uses("claviger-app", &Value::Null)).len(),
-            1
-        );
+        assert_eq!(findings("claviger-app", &uses("claviger-testkit", &Value::Null)).len(), 1);
+        assert_eq!(findings("claviger-testkit", &uses("claviger-app", &Value::Null)).len(), 1);
     }
 
     #[test]
     fn crates_of_others_are_not_checked_here() {
-        assert!(
-            findings(
-                "claviger-pki",
-                &json!([{ "name": "claviger-like", "kind": null }])
-            )
-            .is_empty()
-        );
+        assert!(findings("claviger-pki", &json!([{ "name": "claviger-like", "kind": null }])).is_empty());
     }
 
     #[test]

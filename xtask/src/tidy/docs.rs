@@ -8,10 +8,7 @@ pub fn check(repository: &Repository) -> Vec<String> {
     let mut findings = Vec::new();
     for file in repository.texts.iter().filter(|file| is_crate_root(&file.path)) {
         if !file.text.starts_with("//!") {
-            findings.push(format!(
-                "{}: a crate begins with //! and what it is for",
-                file.path
-            ));
+            findings.push(format!("{}: a crate begins with //! and what it is for", file.path));
         }
     }
     findings.extend(unlinked_decisions(&repository.texts));
@@ -20,23 +17,14 @@ pub fn check(repository: &Repository) -> Vec<String> {
 
 fn is_crate_root(path: &str) -> bool {
     let folders: Vec<&str> = path.split('/').collect();
-    matches!(
-        folders.as_slice(),
-        ["crates", _, "src", "lib.rs" | "main.rs"] | ["xtask", "src", "main.rs"]
-    )
+    matches!(folders.as_slice(), ["crates", _, "src", "lib.rs" | "main.rs"] | ["xtask", "src", "main.rs"])
 }
 
 fn unlinked_decisions(texts: &[Text]) -> Vec<String> {
-    let index = texts
-        .iter()
-        .find(|file| file.path == INDEX)
-        .map_or("", |file| file.text.as_str());
+    let index = texts.iter().find(|file| file.path == INDEX).map_or("", |file| file.text.as_str());
     let mut findings = Vec::new();
     for file in texts {
-        if let Some(name) = file
-            .path
-            .strip_prefix("docs/")
-            .filter(|name| name.starts_with("decisions/"))
+        if let Some(name) = file.path.strip_prefix("docs/").filter(|name| name.starts_with("decisions/"))
             && name.ends_with(".md")
             && !index.contains(&format!("({name})"))
         {
@@ -51,10 +39,7 @@ mod tests {
     use super::*;
 
     fn text(path: &str, text: &str) -> Text {
-        Text {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
+        Text { path: path.to_owned(), text: text.to_owned() }
     }
 
     #[test]

@@ -49,10 +49,7 @@ mod tests {
 
     #[test]
     fn findings_name_the_line() {
-        let file = Text {
-            path: "README.md".to_owned(),
-            text: "one\nls /here/checkout/target\n".to_owned(),
-        };
+        let file = Text { path: "README.md".to_owned(), text: "one\nls /here/checkout/target\n".to_owned() };
         let mut findings = Vec::new();
         check_machine_paths(&file, "/here/checkout", &mut findings);
         assert_eq!(findings, ["README.md:2: a path of one machine"]);

@@ -8,12 +8,7 @@ pub fn check(repository: &Repository) -> Vec<String> {
     let mut findings = Vec::new();
     for package in &repository.packages {
         let path = manifest_path(package, &repository.root);
-        if package["description"]
-            .as_str()
-            .unwrap_or_default()
-            .trim()
-            .is_empty()
-        {
+        if package["description"].as_str().unwrap_or_default().trim().is_empty() {
             findings.push(format!("{path}: the description is missing"));
         }
         if !repository.text(&path).is_some_and(takes_workspace_lints) {
@@ -25,21 +20,12 @@ pub fn check(repository: &Repository) -> Vec<String> {
 
 fn manifest_path(package: &Value, root: &str) -> String {
     let path = package["manifest_path"].as_str().unwrap_or_default();
-    path.strip_prefix(root)
-        .unwrap_or(path)
-        .trim_start_matches('/')
-        .to_owned()
+    path.strip_prefix(root).unwrap_or(path).trim_start_matches('/').to_owned()
 }
 
 fn takes_workspace_lints(manifest: &str) -> bool {
-    let section = manifest
-        .lines()
-        .map(str::trim)
-        .skip_while(|line| *line != "[lints]")
-        .skip(1);
-    section
-        .take_while(|line| !line.starts_with('['))
-        .any(|line| line.replace(' ', "") == "workspace=true")
+    let section = manifest.lines().map(str::trim).skip_while(|line| *line != "[lints]").skip(1);
+    section.take_while(|line| !line.starts_with('[')).any(|line| line.replace(' ', "") == "workspace=true")
 }
 
 #[cfg(test)]
@@ -48,13 +34,9 @@ mod tests {
 
     #[test]
     fn finds_the_line_in_its_section_only() {
-        assert!(takes_workspace_lints(
-            "[package]\nname = \"x\"\n\n[lints]\nworkspace = true\n"
-        ));
+        assert!(takes_workspace_lints("[package]\nname = \"x\"\n\n[lints]\nworkspace = true\n"));
         assert!(!takes_workspace_lints("[package]\nversion.workspace = true\n"));
-        assert!(!takes_workspace_lints(
-            "[lints]\n[dependencies.x]\nworkspace = true\n"
-        ));
+        assert!(!takes_workspace_lints("[lints]\n[dependencies.x]\nworkspace = true\n"));
     }
 
     #[test]
@@ -68,10 +50,6 @@ mod tests {
         };
         let findings = check(&repository);
         assert_eq!(findings.len(), 2);
-        assert!(
-            findings
-                .iter()
-                .all(|finding| finding.starts_with("crates/x/Cargo.toml: "))
-        );
+        assert!(findings.iter().all(|finding| finding.starts_with("crates/x/Cargo.toml: ")));
     }
 }

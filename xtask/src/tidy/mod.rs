@@ -66,11 +66,7 @@ pub fn run(root: &Path) -> anyhow::Result<()> {
     if findings > 0 {
         bail!("tidy found {findings} breaches of the rules of the house");
     }
-    println!(
-        "tidy: {} files, {} checks, nothing found",
-        repository.texts.len(),
-        CHECKS.len()
-    );
+    println!("tidy: {} files, {} checks, nothing found", repository.texts.len(), CHECKS.len());
     Ok(())
 }
 
@@ -81,42 +77,24 @@ impl Repository {
             .context("cargo metadata is not JSON")?;
         let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
         let texts = read_texts(root)?;
-        let sources = texts
-            .iter()
-            .filter(|file| is_our_rust(&file.path))
-            .map(Source::parse)
-            .collect();
-        Ok(Self {
-            packages,
-            texts,
-            sources,
-            root: root.to_string_lossy().into_owned(),
-        })
+        let sources = texts.iter().filter(|file| is_our_rust(&file.path)).map(Source::parse).collect();
+        Ok(Self { packages, texts, sources, root: root.to_string_lossy().into_owned() })
     }
 
     fn text(&self, path: &str) -> Option<&str> {
-        self.texts
-            .iter()
-            .find(|file| file.path == path)
-            .map(|file| file.text.as_str())
+        self.texts.iter().find(|file| file.path == path).map(|file| file.text.as_str())
     }
 }
 
 fn read_texts(root: &Path) -> anyhow::Result<Vec<Text>> {
-    let list = read(&mut command(
-        root,
-        "git",
-        &["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-    ))
-    .context("tidy reads the list of files from git")?;
+    let list =
+        read(&mut command(root, "git", &["ls-files", "-z", "--cached", "--others", "--exclude-standard"]))
+            .context("tidy reads the list of files from git")?;
     let mut texts = Vec::new();
     for path in list.split('\0').filter(|path| !path.is_empty()) {
         // What is not UTF-8 is not text; what is listed but gone is being deleted.
         if let Ok(text) = fs::read_to_string(root.join(path)) {
-            texts.push(Text {
-                path: path.to_owned(),
-                text,
-            });
+            texts.push(Text { path: path.to_owned(), text });
         }
     }
     Ok(texts)

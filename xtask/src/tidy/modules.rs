@@ -34,9 +34,7 @@ fn parents(path: &str) -> Option<(Vec<String>, &str)> {
     if ["lib.rs", "main.rs"].contains(&inside) || inside.starts_with("bin/") {
         return None;
     }
-    let path = path
-        .strip_suffix("/mod.rs")
-        .or_else(|| path.strip_suffix(".rs"))?;
+    let path = path.strip_suffix("/mod.rs").or_else(|| path.strip_suffix(".rs"))?;
     let (folder, name) = path.rsplit_once('/')?;
     let mut parents = vec![format!("{folder}/mod.rs"), format!("{folder}.rs")];
     if folder.ends_with("/src") {
@@ -56,17 +54,12 @@ fn declares(parent: &Source, name: &str) -> bool {
 fn half_migrations(paths: &BTreeSet<&str>) -> Vec<String> {
     let twins = [("/sqlite.sql", "/postgres.sql"), ("/postgres.sql", "/sqlite.sql")];
     let mut findings = Vec::new();
-    for path in paths
-        .iter()
-        .filter(|path| path.starts_with("crates/store/migrations/"))
-    {
+    for path in paths.iter().filter(|path| path.starts_with("crates/store/migrations/")) {
         for (this, other) in twins {
             if let Some(folder) = path.strip_suffix(this)
                 && !paths.contains(format!("{folder}{other}").as_str())
             {
-                findings.push(format!(
-                    "{path}: the same migration for the other database is missing"
-                ));
+                findings.push(format!("{path}: the same migration for the other database is missing"));
             }
         }
     }
@@ -89,18 +82,12 @@ mod tests {
             source("crates/x/src/lost.rs", ""),
             source("crates/x/tests/story.rs", ""),
         ];
-        assert_eq!(
-            orphans(&sources),
-            ["crates/x/src/lost.rs: no file says `mod lost;`"]
-        );
+        assert_eq!(orphans(&sources), ["crates/x/src/lost.rs: no file says `mod lost;`"]);
     }
 
     #[test]
     fn migrations_come_in_pairs() {
-        let both = [
-            "crates/store/migrations/1_a/sqlite.sql",
-            "crates/store/migrations/1_a/postgres.sql",
-        ];
+        let both = ["crates/store/migrations/1_a/sqlite.sql", "crates/store/migrations/1_a/postgres.sql"];
         assert!(half_migrations(&BTreeSet::from(both)).is_empty());
         assert_eq!(half_migrations(&BTreeSet::from([both[0]])).len(), 1);
     }

@@ -18,10 +18,8 @@ pub fn check(repository: &Repository) -> Vec<String> {
 fn check_file(source: &Source, findings: &mut Vec<String>) {
     let lines = source.lines().count();
     if lines > MAX_FILE && !source.path.contains("/generated/") {
-        findings.push(format!(
-            "{}: {lines} lines without tests, at most {MAX_FILE} are allowed",
-            source.path
-        ));
+        findings
+            .push(format!("{}: {lines} lines without tests, at most {MAX_FILE} are allowed", source.path));
     }
 }
 
@@ -101,10 +99,7 @@ mod tests {
 
     #[test]
     fn finds_the_names_of_functions() {
-        assert_eq!(
-            function_name("    pub(crate) async fn order<T>(x: T) {"),
-            Some("order")
-        );
+        assert_eq!(function_name("    pub(crate) async fn order<T>(x: T) {"), Some("order"));
         assert_eq!(function_name("let f: fn (u8) = g;"), None);
         assert_eq!(function_name("let my_fn = 1;"), None);
     }

@@ -18,36 +18,18 @@ pub struct Source {
 impl Source {
     /// Cuts a file into its parts.
     pub fn parse(file: &Text) -> Self {
-        let mut cutter = Cutter {
-            rest: &file.text,
-            line: 1,
-            code: String::new(),
-            strings: Vec::new(),
-        };
+        let mut cutter = Cutter { rest: &file.text, line: 1, code: String::new(), strings: Vec::new() };
         while !cutter.rest.is_empty() {
             cutter.step();
         }
         let lines_before_tests = count_lines_before_tests(&cutter.code);
-        Self {
-            path: file.path.clone(),
-            code: cutter.code,
-            strings: cutter.strings,
-            lines_before_tests,
-        }
+        Self { path: file.path.clone(), code: cutter.code, strings: cutter.strings, lines_before_tests }
     }
 
     /// The code before the unit tests, line by line, numbered from 1. Nothing of a file of tests.
     pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        let end = if self.is_test() {
-            0
-        } else {
-            self.lines_before_tests
-        };
-        self.code
-            .lines()
-            .take(end)
-            .enumerate()
-            .map(|(i, line)| (i + 1, line))
+        let end = if self.is_test() { 0 } else { self.lines_before_tests };
+        self.code.lines().take(end).enumerate().map(|(i, line)| (i + 1, line))
     }
 
     /// Whether the whole file is about tests.
@@ -62,9 +44,7 @@ fn count_lines_before_tests(code: &str) -> usize {
     for (i, line) in lines.iter().enumerate() {
         let is_test_part = line.trim_start().starts_with("#[cfg(test)]");
         // Attributes may stand between the two lines.
-        let next = lines[i + 1..]
-            .iter()
-            .find(|line| !line.trim_start().starts_with("#["));
+        let next = lines[i + 1..].iter().find(|line| !line.trim_start().starts_with("#["));
         if is_test_part && next.is_some_and(|line| line.trim_start().starts_with("mod tests")) {
             return i;
         }
@@ -141,36 +121,16 @@ fn raw_string(text: &str, mark: usize, hashes: usize) -> Literal {
     let end = format!("\"{}", "#".repeat(hashes));
     let prefix = mark + 1;
     match text[prefix..].find(&end) {
-        Some(i) => Literal {
-            length: prefix + i + end.len(),
-            prefix,
-            suffix: end.len(),
-            is_text: true,
-        },
-        None => Literal {
-            length: text.len(),
-            prefix,
-            suffix: 0,
-            is_text: true,
-        },
+        Some(i) => Literal { length: prefix + i + end.len(), prefix, suffix: end.len(), is_text: true },
+        None => Literal { length: text.len(), prefix, suffix: 0, is_text: true },
     }
 }
 
 fn string(text: &str, mark: usize) -> Literal {
     let prefix = mark + 1;
     match find_unescaped(&text[prefix..], '"') {
-        Some(i) => Literal {
-            length: prefix + i + 1,
-            prefix,
-            suffix: 1,
-            is_text: true,
-        },
-        None => Literal {
-            length: text.len(),
-            prefix,
-            suffix: 0,
-            is_text: true,
-        },
+        Some(i) => Literal { length: prefix + i + 1, prefix, suffix: 1, is_text: true },
+        None => Literal { length: text.len(), prefix, suffix: 0, is_text: true },
     }
 }
 
@@ -183,12 +143,7 @@ fn character(text: &str, mark: usize) -> Option<Literal> {
         (first, '\'') => first.len_utf8(),
         _ => return None,
     };
-    Some(Literal {
-        length: mark + 1 + end + 1,
-        prefix: mark + 1,
-        suffix: 1,
-        is_text: false,
-    })
+    Some(Literal { length: mark + 1 + end + 1, prefix: mark + 1, suffix: 1, is_text: false })
 }
 
 fn find_unescaped(text: &str, wanted: char) -> Option<usize> {
@@ -226,10 +181,7 @@ fn length_of_block_comment(text: &str) -> usize {
 /// Makes a source of a text, for the tests of the checks.
 #[cfg(test)]
 pub fn source(path: &str, text: &str) -> Source {
-    Source::parse(&Text {
-        path: path.to_owned(),
-        text: text.to_owned(),
-    })
+    Source::parse(&Text { path: path.to_owned(), text: text.to_owned() })
 }
 
 #[cfg(test)]
@@ -249,24 +201,16 @@ mod tests {
 
     #[test]
     fn strings_are_blanked_and_kept_with_their_line() {
-        let parsed = source(
-            "crates/x/src/lib.rs",
-            "let a = \"x \\\" // y\";\nlet b = br#\"q\"r\"#;\nc(r\"\\\")",
-        );
+        let parsed =
+            source("crates/x/src/lib.rs", "let a = \"x \\\" // y\";\nlet b = br#\"q\"r\"#;\nc(r\"\\\")");
         assert_eq!(parsed.code, "let a =            ;\nlet b =          ;\nc(    )");
         let expected = [(1, "x \\\" // y"), (2, "q\"r"), (3, "\\")];
-        assert_eq!(
-            parsed.strings,
-            expected.map(|(line, text)| (line, text.to_owned()))
-        );
+        assert_eq!(parsed.strings, expected.map(|(line, text)| (line, text.to_owned())));
     }
 
     #[test]
     fn characters_are_told_from_lifetimes() {
-        assert_eq!(
-            code("f::<'a>('\"', '\\'', b'x', 'ä') // '"),
-            "f::<'a>(   ,     ,     ,    )     "
-        );
+        assert_eq!(code("f::<'a>('\"', '\\'', b'x', 'ä') // '"), "f::<'a>(   ,     ,     ,    )     ");
         assert_eq!(code("&'static str"), "&'static str");
         assert_eq!(code("r#type = 1"), "r#type = 1");
     }
@@ -285,9 +229,6 @@ mod tests {
     fn files_of_tests_have_no_lines_to_check() {
         assert_eq!(source("crates/x/tests/a.rs", "fn a() {}\n").lines().count(), 0);
         assert_eq!(source("crates/x/src/tests.rs", "fn a() {}\n").lines().count(), 0);
-        assert_eq!(
-            source("crates/x/src/testing.rs", "fn a() {}\n").lines().count(),
-            1
-        );
+        assert_eq!(source("crates/x/src/testing.rs", "fn a() {}\n").lines().count(), 1);
     }
 }

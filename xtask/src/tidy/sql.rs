@@ -5,11 +5,7 @@ use super::{Repository, crate_of};
 
 pub fn check(repository: &Repository) -> Vec<String> {
     let mut findings = Vec::new();
-    for source in repository
-        .sources
-        .iter()
-        .filter(|source| is_kept_from_sql(&source.path))
-    {
+    for source in repository.sources.iter().filter(|source| is_kept_from_sql(&source.path)) {
         check_source(source, &mut findings);
     }
     findings
@@ -47,22 +43,13 @@ mod tests {
 
     #[test]
     fn statements_are_told_from_sentences() {
-        for statement in [
-            "SELECT a\n  FROM b",
-            "INSERT INTO a",
-            " UPDATE a SET b = 1",
-            "DELETE FROM a",
-            "DROP TABLE a",
-        ] {
+        for statement in
+            ["SELECT a\n  FROM b", "INSERT INTO a", " UPDATE a SET b = 1", "DELETE FROM a", "DROP TABLE a"]
+        {
             assert!(is_sql(statement), "{statement}");
         }
-        for sentence in [
-            "SELECT A TOKEN",
-            "Select a key from the list",
-            "UPDATE available",
-            "",
-            "CREATE KEY",
-        ] {
+        for sentence in ["SELECT A TOKEN", "Select a key from the list", "UPDATE available", "", "CREATE KEY"]
+        {
             assert!(!is_sql(sentence), "{sentence}");
         }
     }

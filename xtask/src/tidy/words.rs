@@ -47,11 +47,7 @@ pub fn check(repository: &Repository) -> Vec<String> {
     for file in repository.texts.iter().filter(|file| file.path.ends_with(".sql")) {
         for (i, line) in file.text.lines().enumerate() {
             if let Some(name) = table_name(line).filter(|name| has_forbidden_word(name)) {
-                findings.push(format!(
-                    "{}:{}: {name} is not a name for a table",
-                    file.path,
-                    i + 1
-                ));
+                findings.push(format!("{}:{}: {name} is not a name for a table", file.path, i + 1));
             }
         }
     }
@@ -68,11 +64,7 @@ fn check_source(source: &Source, findings: &mut Vec<String>) {
             {
                 findings.push(format!("{place}: {name} is not a name for a type"));
             }
-            if keyword == "fn"
-                && FORBIDDEN_BEGINNINGS
-                    .iter()
-                    .any(|beginning| name.starts_with(beginning))
-            {
+            if keyword == "fn" && FORBIDDEN_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)) {
                 findings.push(format!("{place}: {name} does not say what the function does"));
             }
         }
@@ -85,18 +77,13 @@ fn check_source(source: &Source, findings: &mut Vec<String>) {
 }
 
 fn identifiers(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty())
+    line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
 fn has_forbidden_word(name: &str) -> bool {
     let words = words(name);
     let pairs = words.windows(2).map(|pair| pair.concat());
-    words
-        .iter()
-        .cloned()
-        .chain(pairs)
-        .any(|word| FORBIDDEN_WORDS.contains(&word.as_str()))
+    words.iter().cloned().chain(pairs).any(|word| FORBIDDEN_WORDS.contains(&word.as_str()))
 }
 
 /// The words of a name in either style, in lower case: `TlsSession` and `tls_session` give `tls`, `session`.
@@ -159,22 +146,13 @@ mod tests {
 
     #[test]
     fn unwritten_code_is_found_in_tests_too() {
-        let text = format!(
-            "#[cfg(test)]\nmod tests {{\n    fn a() {{ {}() }}\n}}\n",
-            UNWRITTEN[0]
-        );
-        assert_eq!(
-            findings(&text),
-            ["crates/x/src/lib.rs:3: code that is not written yet"]
-        );
+        let text = format!("#[cfg(test)]\nmod tests {{\n    fn a() {{ {}() }}\n}}\n", UNWRITTEN[0]);
+        assert_eq!(findings(&text), ["crates/x/src/lib.rs:3: code that is not written yet"]);
     }
 
     #[test]
     fn names_of_tables() {
-        assert_eq!(
-            table_name("CREATE TABLE IF NOT EXISTS audit_event ("),
-            Some("audit_event")
-        );
+        assert_eq!(table_name("CREATE TABLE IF NOT EXISTS audit_event ("), Some("audit_event"));
         assert_eq!(table_name("create table cert_data("), Some("cert_data"));
         assert_eq!(table_name("CREATE INDEX a ON b"), None);
     }

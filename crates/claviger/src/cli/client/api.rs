@@ -1,0 +1,215 @@
+//! Requests to the API and its answers.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Method, RequestBuilder, Url};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::refused::Refused;
+use super::trust::{Stranger, Trust};
+
+/// How long a server may take to answer; making an RSA key can take seconds.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How long it may take to take the connection.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A server's address: `https://host:port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server(Url);
+
+impl Server {
+    /// `host:port`, an IPv6 host in brackets.
+    pub fn address(&self) -> String {
+        // `from_str` let only addresses with a host in, and HTTPS has a port of its own.
+        format!("{}:{}", self.0.host_str().unwrap_or_default(), self.0.port_or_known_default().unwrap_or(443))
+    }
+
+    /// The host name to ask for; none when the host is an address.
+    pub fn name(&self) -> Option<String> {
+        let host = self.0.host_str()?;
+        let is_address = host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
+        (!is_address).then(|| host.to_owned())
+    }
+
+    /// A name for it in a list of servers.
+    pub fn short_name(&self) -> String {
+        let letters = self.address();
+        letters.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+    }
+}
+
+impl FromStr for Server {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|_| "write it like https://localhost:4000".to_owned())?;
+        let is_bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+        if url.scheme() != "https" || url.host_str().is_none() {
+            return Err("write it like https://localhost:4000; the API is not served without TLS".to_owned());
+        }
+        if !is_bare || !url.username().is_empty() || url.password().is_some() {
+            return Err("write only https://, the host and the port".to_owned());
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+/// What the API answered to a request that it carried out.
+#[derive(Debug)]
+pub struct Answer {
+    /// The JSON as it came; empty when there was none.
+    pub text: String,
+    /// The same, taken apart.
+    pub value: Value,
+}
+
+/// The API of one server.
+pub struct Api {
+    http: reqwest::Client,
+    server: Server,
+    stranger: Stranger,
+}
+
+impl Api {
+    /// Gets ready; nothing is sent yet.
+    pub fn new(server: Server, trust: &Trust, key: &Zeroizing<String>) -> anyhow::Result<Self> {
+        let (tls, stranger) = trust.tls()?;
+        let mut bearer = HeaderValue::from_str(&Zeroizing::new(format!("Bearer {}", key.as_str())))
+            .map_err(|_| anyhow!("the API key has characters that no API key has"))?;
+        bearer.set_sensitive(true);
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .https_only(true)
+            // The pin or CA stands for this server alone: it may not send us elsewhere, and nobody may stand between.
+            .redirect(Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_PATIENCE)
+            .timeout(PATIENCE)
+            .user_agent(concat!("claviger/", env!("CARGO_PKG_VERSION")))
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+            .build()?;
+        Ok(Self { http, server, stranger })
+    }
+
+    /// Reads something.
+    pub async fn get(&self, path: &[&str], query: &[(&str, String)]) -> anyhow::Result<Answer> {
+        self.answer(self.http.get(self.url(path, query)?)).await
+    }
+
+    /// Reads a file.
+    pub async fn download(&self, path: &[&str], query: &[(&str, String)]) -> anyhow::Result<Vec<u8>> {
+        self.bytes(self.http.get(self.url(path, query)?)).await
+    }
+
+    /// Changes something without saying more.
+    pub async fn call(&self, method: Method, path: &[&str]) -> anyhow::Result<Answer> {
+        self.answer(self.http.request(method, self.url(path, &[])?)).await
+    }
+
+    /// Changes something.
+    pub async fn send(&self, method: Method, path: &[&str], body: &Value) -> anyhow::Result<Answer> {
+        self.answer(self.with_body(method, path, body)?).await
+    }
+
+    /// Sends something that is answered by a file.
+    pub async fn fetch(&self, path: &[&str], body: &Value) -> anyhow::Result<Vec<u8>> {
+        self.bytes(self.with_body(Method::POST, path, body)?).await
+    }
+
+    fn with_body(&self, method: Method, path: &[&str], body: &Value) -> anyhow::Result<RequestBuilder> {
+        let bytes = serde_json::to_vec(body)?;
+        Ok(self
+            .http
+            .request(method, self.url(path, &[])?)
+            .header(CONTENT_TYPE, "application/json")
+            .body(bytes))
+    }
+
+    /// Every part of the path is one segment, whatever is in it.
+    fn url(&self, path: &[&str], query: &[(&str, String)]) -> anyhow::Result<Url> {
+        let mut url = self.server.0.clone();
+        let mut segments = url.path_segments_mut().map_err(|()| anyhow!("{} takes no path", self.server))?;
+        if path.iter().any(|part| matches!(*part, "" | "." | "..")) {
+            bail!("an empty name names nothing");
+        }
+        segments.clear().extend(["api", "v1"]).extend(path);
+        drop(segments);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Answer> {
+        let bytes = self.bytes(request).await?;
+        let text = String::from_utf8(bytes).context("the answer is not text")?;
+        let value = if text.is_empty() { Value::Null } else { self.understood(&text)? };
+        Ok(Answer { text, value })
+    }
+
+    fn understood(&self, text: &str) -> anyhow::Result<Value> {
+        serde_json::from_str(text).with_context(|| format!("{} does not answer like Claviger", self.server))
+    }
+
+    async fn bytes(&self, request: RequestBuilder) -> anyhow::Result<Vec<u8>> {
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(|error| self.unreachable(error))?;
+        if status.is_success() {
+            return Ok(bytes.to_vec());
+        }
+        Err(Refused::read(status, &bytes).into())
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> anyhow::Error {
+        match self.stranger.get() {
+            Some(shown) => anyhow!(
+                "{} shows another certificate than the one that is known; nothing was sent. Its SHA-256 is {shown}. \
+                 If the server's certificate was changed, compare that with what `claviger serve` printed, and give \
+                 it: --server-pin {shown}",
+                self.server
+            ),
+            None => anyhow::Error::new(error.without_url()).context(format!("cannot reach {}", self.server)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_and_nothing_but_host_and_port() {
+        for bad in ["http://a", "localhost:4000", "https://a/x", "https://u:p@a", "https://a?x", ""] {
+            assert!(bad.parse::<Server>().is_err(), "{bad}");
+        }
+        let server: Server = "https://Keys.example/".parse().unwrap();
+        assert_eq!(
+            (server.to_string().as_str(), server.address().as_str()),
+            ("https://keys.example", "keys.example:443")
+        );
+        let server: Server = "https://[::1]:4000".parse().unwrap();
+        assert_eq!((server.address().as_str(), server.name()), ("[::1]:4000", None));
+    }
+
+    #[test]
+    fn a_name_is_one_segment_whatever_is_in_it() {
+        let pin = Trust::Pin(pki::Fingerprint([0; 32]));
+        let api = Api::new("https://a:1".parse().unwrap(), &pin, &Zeroizing::new("k".to_owned())).unwrap();
+        let url = api.url(&["lineages", "a/../b?c"], &[("after", "x y".to_owned())]).unwrap();
+        assert_eq!(url.as_str(), "https://a:1/api/v1/lineages/a%2F..%2Fb%3Fc?after=x+y");
+        assert!(api.url(&["lineages", ".."], &[]).is_err());
+    }
+}
