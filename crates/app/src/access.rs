@@ -43,7 +43,7 @@ pub struct Live {
 
 /// Logs a person in. Unknown name and wrong password get the same answer after the same work.
 pub async fn log_in(app: &App, name: &str, password: &str, address: &str) -> Result<LoggedIn, Error> {
-    let user = check_password(app, name, password).await?;
+    let user = recognise(app, name, password).await?;
     open_session(app, user, address).await
 }
 
@@ -128,7 +128,19 @@ async fn note_use(app: &App, key: &ApiKey) -> Result<(), Error> {
 
 /// Recognises a person by name and password for one request (HTTP Basic).
 pub async fn basic(app: &App, name: &str, password: &str) -> Result<Actor, Error> {
-    Ok(actor_of(&check_password(app, name, password).await?))
+    Ok(actor_of(&recognise(app, name, password).await?))
+}
+
+/// Checks a stranger's password; a wrong one for a known name is recorded.
+async fn recognise(app: &App, name: &str, password: &str) -> Result<User, Error> {
+    let _place = app.log_in_place()?;
+    let checked = check_password(app, name, password).await;
+    if let Err(error @ Error::Refused(_)) = &checked
+        && let Some(known) = known_user(app, name).await?
+    {
+        act::refused(app, &actor_of(&known), Action::LogIn, known.id.as_str(), error).await?;
+    }
+    checked
 }
 
 /// Proves again who somebody is.
@@ -148,6 +160,7 @@ async fn check_password(app: &App, name: &str, password: &str) -> Result<User, E
     // The failure is counted before the check, so that many tries at once gain nothing.
     app.store()
         .tx("user.count_try", move |tx| {
+            tx.exclusive(&format!("log-in {throttle}"))?;
             let (wrong, last) = store::user::failures(tx, &throttle)?;
             // The first three misses are free: people mistype.
             match plan_attempt(wrong.saturating_sub(3), last, PASSWORD_TRIES, now) {
@@ -169,12 +182,7 @@ async fn check_password(app: &App, name: &str, password: &str) -> Result<User, E
     let (user, kept) = found.unzip();
     let password = Zeroizing::new(password.to_owned());
     let right = app.deriving(move || verify_password(&password, kept.as_deref())).await?;
-    let Some(user) = user.filter(|user| right && !user.disabled) else {
-        if let Some(known) = store_user(app, &canonical).await? {
-            act::refused(app, &actor_of(&known), Action::LogIn, known.id.as_str(), &wrong_password()).await?;
-        }
-        return Err(wrong_password());
-    };
+    let Some(user) = user.filter(|user| right && !user.disabled) else { return Err(wrong_password()) };
     app.store()
         .tx("user.clear_tries", move |tx| {
             Ok::<_, Error>(store::user::record_failure(tx, &canonical, 0, None)?)
@@ -183,8 +191,8 @@ async fn check_password(app: &App, name: &str, password: &str) -> Result<User, E
     Ok(user)
 }
 
-async fn store_user(app: &App, name: &str) -> Result<Option<User>, Error> {
-    let name = name.to_owned();
+async fn known_user(app: &App, name: &str) -> Result<Option<User>, Error> {
+    let Some(name) = parse_user_name(name) else { return Ok(None) };
     app.read("user.known", move |tx| Ok(store::user::by_name(tx, &name)?.map(|(user, _)| user))).await
 }
 

@@ -15,6 +15,8 @@ use crate::{App, Error, act};
 
 /// The name of the head file in the data directory.
 pub const HEAD_FILE: &str = "audit.head";
+/// The head of a log that was found cut off or changed; it stays until somebody has looked.
+pub const BROKEN_HEAD_FILE: &str = "audit.head.broken";
 
 /// A chain that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,11 +67,41 @@ pub async fn write_head(app: &App) -> Result<(), Error> {
     if !app.take_audit_written() {
         return Ok(());
     }
-    let head = app.read("audit.head", |tx| Ok(store::audit::head(tx)?)).await?;
+    let written = replace_head(app).await;
+    if written.is_err() {
+        app.note_audit_written();
+    }
+    written
+}
+
+/// Replaces the head file, after seeing that the chain still leads through the head before: else a tail was cut off and
+/// written anew, and the old head is kept beside as the proof.
+async fn replace_head(app: &App) -> Result<(), Error> {
     let path = app.config().data.join(HEAD_FILE);
-    app.blocking(move || write_head_file(&path, head))
-        .await?
-        .map_err(|error| Error::internal("the head of the audit log could not be written", &error))
+    let before = read_head(&path)?;
+    let (head, leads_through) = app
+        .read("audit.head", move |tx| {
+            let leads_through = match before {
+                None | Some((0, _)) => true,
+                Some((seq, mac)) => {
+                    let at = store::audit::page(tx, &AuditFilter::default(), Some(seq + 1), 1)?;
+                    at.first().is_some_and(|event| event.seq == seq && event.mac == mac)
+                }
+            };
+            Ok((store::audit::head(tx)?, leads_through))
+        })
+        .await?;
+    app.blocking(move || {
+        if !leads_through {
+            tracing::error!(
+                "the audit log was cut off or changed; the head before is kept in {BROKEN_HEAD_FILE}"
+            );
+            std::fs::rename(&path, path.with_file_name(BROKEN_HEAD_FILE))?;
+        }
+        write_head_file(&path, head)
+    })
+    .await?
+    .map_err(|error| Error::internal("the head of the audit log could not be written", &error))
 }
 
 fn write_head_file(path: &Path, (seq, mac): (i64, [u8; 32])) -> std::io::Result<()> {

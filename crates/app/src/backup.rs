@@ -85,8 +85,13 @@ pub async fn take(app: &App, by: &Authorized<uses::ManageSettings>, to: PathBuf)
             return Err(Error::conflict("backup.exists", what, "Name a new file."));
         }
         let (event, now) = (Event::done(app.now(), by.actor(), Action::BackupCreate, ""), app.now());
-        let staged = to.with_extension("claviger-database");
-        app.store().backup_to(&staged).await.map_err(|error| not_taken(&error))?;
+        let mark = pki::identity::hex(&random_bytes::<6>(app.random()));
+        let staged = to.with_extension(format!("{mark}.new"));
+        if let Err(error) = app.store().backup_to(&staged).await {
+            // What was copied so far is of no use; that it cannot be removed changes nothing.
+            let _ = std::fs::remove_file(&staged);
+            return Err(not_taken(&error));
+        }
         let (mac_key, path) = (app.instance().derive(label::BACKUP), staged.clone());
         let written = app.blocking(move || write_backup(&path, &to, &recovery, &mac_key)).await?;
         // The copy of the database goes in any case; a failure to remove it is no failure of the backup.
@@ -135,7 +140,11 @@ fn write_backup(database: &Path, to: &Path, recovery: &[u8], mac_key: &[u8; 32])
         out.write_all(&chunk[..read])?;
     }
     out.write_all(&mac.finish())?;
-    out.sync_all()
+    out.sync_all()?;
+    match to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// A backup that was opened with its passphrase and proved whole.

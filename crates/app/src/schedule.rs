@@ -107,6 +107,7 @@ pub async fn keep_house(app: &App) -> Result<(), Error> {
     app.store()
         .tx("house.keep", move |tx| {
             store::session::remove_dead(tx, now)?;
+            store::user::forget_failures_before(tx, now.plus(-DAY))?;
             store::job::remove_ended_before(tx, now.plus(-30 * DAY))?;
             Ok::<_, Error>(())
         })

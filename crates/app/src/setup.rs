@@ -80,14 +80,17 @@ pub async fn is_installed(app: &App) -> Result<bool, Error> {
 
 /// Does the first start. With a code it comes from the setup page; without, from who holds the data directory.
 pub async fn install(app: &App, code: Option<&str>, input: Install) -> Result<Installed, Error> {
+    // A stranger who guesses codes must not make us write: this refusal leaves no event.
+    if code.is_some_and(|code| !app.setup_code().is(code)) {
+        let repair = "Use the newest link that the server printed.";
+        return Err(Refusal::new("setup.code", "the setup code is not right", repair).into());
+    }
+    // One after the other: a second click must not make another recovery passphrase than the one that is shown.
+    let _turn = app.setup_turn().lock().await;
     act::audited(app, &Actor::Installer, Action::Installed, "", async {
         if is_installed(app).await? {
             let what = "the first start was finished before";
             return Err(Error::conflict("setup.done", what, "Log in as an administrator."));
-        }
-        if code.is_some_and(|code| !app.setup_code().is(code)) {
-            let repair = "Use the newest link that the server printed.";
-            return Err(Refusal::new("setup.code", "the setup code is not right", repair).into());
         }
         let name = check(app, &input)?;
         let recovery = backup::arm_recovery(app, input.recovery.clone()).await?;

@@ -34,7 +34,8 @@ pub struct KeyRing {
 #[derive(Clone)]
 struct Slot {
     sealed: Arc<SealedKey>,
-    open: Option<Arc<dyn Signer>>,
+    /// The open key, and the generation of sessions that it was opened in: a log-out or log-in since then ended it.
+    open: Option<(u64, Arc<dyn Signer>)>,
     /// Since when it is wanted no more.
     left: Option<Moment>,
 }
@@ -76,10 +77,10 @@ impl KeyRing {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    fn keep(&self, key: &KeyId, open: Option<Arc<dyn Signer>>) {
+    fn keep(&self, key: &KeyId, generation: u64, signer: Arc<dyn Signer>) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = keys.get_mut(key) {
-            slot.open = open;
+            slot.open = Some((generation, signer));
         }
     }
 }
@@ -87,7 +88,8 @@ impl KeyRing {
 impl Signers for KeyRing {
     fn signer(&self, key: &KeyId) -> Option<Arc<dyn Signer>> {
         let slot = self.slot(key)?;
-        if let Some(signer) = slot.open {
+        let generation = self.sessions.generation();
+        if let Some((_, signer)) = slot.open.filter(|(made, _)| *made == generation) {
             return Some(signer);
         }
         let session = self.sessions.session(&slot.sealed.token)?;
@@ -96,7 +98,7 @@ impl Signers for KeyRing {
             tracing::warn!(key = %key, %error, "a key that should be served cannot be opened");
         });
         let signer = signer.ok()?;
-        self.keep(key, Some(Arc::clone(&signer)));
+        self.keep(key, generation, Arc::clone(&signer));
         Some(signer)
     }
 }

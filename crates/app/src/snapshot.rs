@@ -8,6 +8,7 @@ use domain::snapshot::Served;
 use domain::{Moment, Snapshot};
 use pki::Certificate;
 use store::Tx;
+use token::Sessions;
 
 use crate::{App, Error, chains, setting};
 
@@ -22,7 +23,8 @@ pub async fn refresh(app: &App) -> Result<(), Error> {
     // One after the other: rows that were read earlier must never be published later.
     let _turn = app.snapshot_turn().lock().await;
     let now = app.now();
-    let rows = app.read("snapshot.rows", move |tx| rows(tx, now)).await?;
+    let sessions = Arc::clone(app.sessions());
+    let rows = app.read("snapshot.rows", move |tx| rows(tx, &sessions, now)).await?;
     app.ring().replace(rows.keys, now);
     let before = app.published();
     let same_default = before.default.as_deref() == rows.default.as_ref();
@@ -41,7 +43,7 @@ fn same(before: &Snapshot, served: &[Served]) -> bool {
     known.len() == wanted.len() && known.iter().zip(wanted).all(|(known, wanted)| ***known == *wanted)
 }
 
-fn rows(tx: &Tx<'_>, now: Moment) -> Result<Rows, Error> {
+fn rows(tx: &Tx<'_>, sessions: &Sessions, now: Moment) -> Result<Rows, Error> {
     let (mut served, mut keys) = (Vec::new(), Vec::new());
     for row in store::lineage::served(tx, &TargetId::edge())? {
         let Some(sealed) = store::key::sealed(tx, &row.certificate.key_id())? else {
@@ -50,14 +52,15 @@ fn rows(tx: &Tx<'_>, now: Moment) -> Result<Rows, Error> {
         served.push(Served { backend: row.backend, ..describe(tx, &row.certificate, &sealed, now)? });
         keys.push(sealed);
     }
-    let default = default(tx, now)?;
+    let default = default(tx, sessions, now)?;
     let (default, key) = default.unzip();
     keys.extend(key);
     Ok(Rows { served, default, keys })
 }
 
-/// The default certificate; where it cannot be served any more, the factory certificate.
-fn default(tx: &Tx<'_>, now: Moment) -> Result<Option<(Served, SealedKey)>, Error> {
+/// The default certificate; where it has ended or its token is logged out, the factory certificate: our own pages are
+/// served with it, also the one on which a token is logged in.
+fn default(tx: &Tx<'_>, sessions: &Sessions, now: Moment) -> Result<Option<(Served, SealedKey)>, Error> {
     for name in [setting::DEFAULT_CERTIFICATE, setting::FACTORY_CERTIFICATE] {
         let Some(fingerprint) = setting::fingerprint(tx, name)? else {
             continue;
@@ -68,7 +71,8 @@ fn default(tx: &Tx<'_>, now: Moment) -> Result<Option<(Served, SealedKey)>, Erro
         let Some(sealed) = store::key::sealed(tx, &entry.key())? else {
             continue;
         };
-        if now.unix() <= entry.certificate.not_after() || name == setting::FACTORY_CERTIFICATE {
+        let serves = now.unix() <= entry.certificate.not_after() && sessions.session(&sealed.token).is_some();
+        if serves || name == setting::FACTORY_CERTIFICATE {
             return Ok(Some((describe(tx, &entry.certificate, &sealed, now)?, sealed)));
         }
     }

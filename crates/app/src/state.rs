@@ -1,17 +1,19 @@
 //! What every action needs at hand: the store, the clock, open tokens, and the ways to wake the clockwork.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
+use domain::id::TargetId;
 use domain::pin::PinPolicy;
 use domain::snapshot::Signers;
 use domain::{Clock, Moment, Random, Snapshot};
 use outbound::Dialer;
 use store::{Store, Tx};
 use token::{InstanceKey, Sessions};
-use tokio::sync::{Mutex, Notify, Semaphore, broadcast, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit, broadcast, watch};
 
 use crate::Error;
 use crate::job::Progress;
@@ -60,6 +62,9 @@ pub struct World {
     pub random: Arc<dyn Random>,
 }
 
+/// Log-ins that may be under way at once. More are told to come back, so that PINs and imports get their turn.
+const LOG_INS: usize = 16;
+
 /// The running server without its listeners.
 pub struct App {
     store: Store,
@@ -71,6 +76,10 @@ pub struct App {
     snapshot: watch::Sender<Arc<Snapshot>>,
     /// Held while a snapshot is built and published.
     snapshot_turn: Mutex<()>,
+    /// Held while the first start is done.
+    setup_turn: Mutex<()>,
+    /// One for each target: what is installed there is looked at before the next one comes.
+    target_turns: std::sync::Mutex<HashMap<TargetId, Arc<Mutex<()>>>>,
     progress: broadcast::Sender<Progress>,
     /// Woken when there is work to do now.
     wake: Notify,
@@ -78,6 +87,8 @@ pub struct App {
     served: Notify,
     /// At most so many password and PIN derivations at once: each takes 64 MiB.
     derivations: Arc<Semaphore>,
+    /// Log-ins that may wait for a derivation; strangers come no further.
+    log_ins: Semaphore,
     dialer: Dialer,
     setup_code: SetupCode,
     audit_written: AtomicBool,
@@ -97,10 +108,13 @@ impl App {
             sessions,
             snapshot: watch::Sender::new(Arc::new(Snapshot::default())),
             snapshot_turn: Mutex::new(()),
+            setup_turn: Mutex::new(()),
+            target_turns: std::sync::Mutex::default(),
             progress: broadcast::Sender::new(256),
             wake: Notify::new(),
             served: Notify::new(),
             derivations: Arc::new(Semaphore::new(cores)),
+            log_ins: Semaphore::new(LOG_INS),
             dialer: Dialer::default(),
             setup_code: SetupCode::default(),
             audit_written: AtomicBool::new(true),
@@ -119,7 +133,7 @@ impl App {
         work: impl Fn(&Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let value = self.store.tx(name, work).await?;
-        self.audit_written.store(true, Ordering::Release);
+        self.note_audit_written();
         Ok(value)
     }
 
@@ -130,6 +144,11 @@ impl App {
         work: impl Fn(&Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.store.read(name, work).await
+    }
+
+    /// Says that the head file is due.
+    pub(crate) fn note_audit_written(&self) {
+        self.audit_written.store(true, Ordering::Release);
     }
 
     /// Whether events were written since the last call; the head file is then due.
@@ -195,6 +214,25 @@ impl App {
     /// Whose turn it is to build and publish a snapshot.
     pub(crate) fn snapshot_turn(&self) -> &Mutex<()> {
         &self.snapshot_turn
+    }
+
+    /// Whose turn it is to do the first start.
+    pub(crate) fn setup_turn(&self) -> &Mutex<()> {
+        &self.setup_turn
+    }
+
+    /// Whose turn it is at a target.
+    pub(crate) fn target_turn(&self, target: &TargetId) -> Arc<Mutex<()>> {
+        let mut turns = self.target_turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(target.clone()).or_default())
+    }
+
+    /// A place among the log-ins under way.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when there is none.
+    pub(crate) fn log_in_place(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.log_ins.try_acquire().map_err(|_| Error::Busy)
     }
 
     pub(crate) fn published(&self) -> Arc<Snapshot> {

@@ -1,6 +1,7 @@
 //! Targets: see, make, change, remove, deploy again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use domain::Authorized;
 use domain::audit::{Action, Event, Field};
@@ -104,7 +105,7 @@ pub async fn create(
     act::audited(app, by.actor(), Action::TargetCreate, "", async {
         let target = Target {
             id: TargetId::random(app.random()),
-            settings: check_settings(&input.kind, &input.settings)?,
+            settings: check_settings(app, &input.kind, &input.settings)?,
             addresses: check_addresses(&input.addresses)?,
             label: parse_label(&input.label)?,
             kind: input.kind,
@@ -146,7 +147,7 @@ pub async fn update(
         }
         let label = change.label.as_deref().map(parse_label).transpose()?;
         let addresses = change.addresses.as_deref().map(check_addresses).transpose()?;
-        let (target, nonce) = (id.clone(), random_bytes::<12>(app.random()));
+        let (target, nonce, data) = (id.clone(), random_bytes::<12>(app.random()), app.config().data.clone());
         let event = Event::done(app.now(), by.actor(), Action::TargetUpdate, id.as_str());
         app.commit("target.update", move |tx| {
             let before =
@@ -155,7 +156,8 @@ pub async fn update(
             after.label = label.clone().unwrap_or(after.label);
             after.addresses = addresses.clone().unwrap_or(after.addresses);
             if let Some(settings) = &change.settings {
-                after.settings = check_settings(&after.kind, &with_kept_secrets(&before, settings))?;
+                let settings = with_kept_secrets(&before, settings);
+                after.settings = checked(&data, &after.kind, &settings)?;
             }
             if after.label != before.label {
                 refuse_taken_label(tx, &after)?;
@@ -241,9 +243,28 @@ pub async fn deploy(
 }
 
 fn check_settings(
+    app: &App,
     kind: &str,
     settings: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Error> {
+    checked(&app.config().data, kind, settings)
+}
+
+/// Checks settings by their connector. The data directory is no target: its files are the server's own.
+fn checked(
+    data: &Path,
+    kind: &str,
+    settings: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Error> {
+    if let Some(directory) = settings.get("directory").map(|text| Path::new(text.trim())) {
+        let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
+        let real = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+        if real.starts_with(&data) || data.starts_with(&real) {
+            let what = "the directory holds this server's own files";
+            let refusal = Refusal::new("target.directory", what, "Name another directory.").at("directory");
+            return Err(Error::Invalid(vec![("settings.directory".to_owned(), refusal)]));
+        }
+    }
     let connector = deploy::connector(kind).ok_or_else(|| {
         let known: Vec<&str> = deploy::registry().iter().map(|target| target.kind()).collect();
         let what = format!("there is no kind of target “{}”", kind.escape_debug());

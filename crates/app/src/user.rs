@@ -99,6 +99,10 @@ pub async fn update(
         app.commit("user.update", move |tx| {
             let before = store::user::find(tx, &id)?.ok_or_else(|| Error::not_found("user", &id))?;
             let mut user = before.clone();
+            if change.password.is_some() || change.disabled.is_some() {
+                // A password is the way to all the roles behind it.
+                refuse_more_than_held(&actor, &before.roles, Permission::ManageUsers)?;
+            }
             if let Some(roles) = &change.roles {
                 // Both what is given and what is taken away must be the giver's to dispose of.
                 let changed: BTreeSet<Role> = roles.symmetric_difference(&before.roles).copied().collect();
@@ -178,6 +182,7 @@ pub(crate) fn role_names(roles: &BTreeSet<Role>) -> String {
 }
 
 fn refuse_last_administrator(tx: &store::Tx<'_>, before: &User, after: &User) -> Result<(), Error> {
+    tx.exclusive("administrators")?;
     let administers = |user: &User| !user.disabled && user.roles.contains(&Role::SystemAdministrator);
     if administers(before)
         && !administers(after)

@@ -1,5 +1,7 @@
 //! The main job through the use cases: order, serve, renew, rekey, for a year of the virtual clock.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may end")]
+
 mod common;
 
 use std::collections::BTreeSet;
@@ -7,32 +9,12 @@ use std::collections::BTreeSet;
 use claviger_app::filter::AuditFilter;
 use claviger_app::lineage::{self, NewLineage};
 use claviger_app::{Error, audit, certificate, csr, key};
-use common::{House, START, houses};
+use common::{House, START, houses, wanted};
 use domain::clock::DAY;
-use domain::id::{IssuerId, ProfileId, TargetId, TokenId};
-use domain::lineage::AtRenewal;
+use domain::id::{IssuerId, TokenId};
 use domain::order::OrderState;
 use domain::permission::uses;
-use pki::name::{Attribute, AttributeType};
 use pki::{KeyAlgorithm, SubjectAltName};
-
-fn wanted(name: &str, issuer: &str) -> NewLineage {
-    NewLineage {
-        name: name.to_owned(),
-        subject: vec![Attribute::new(AttributeType::CommonName, format!("{name}.example.org"))],
-        names: Vec::new(),
-        owner: "DEV:COM:1234".to_owned(),
-        token: TokenId::system(),
-        algorithm: KeyAlgorithm::EcP256,
-        at_renewal: AtRenewal::NewKey,
-        exportable: None,
-        issuer: IssuerId::of(issuer),
-        profile: ProfileId::of("tls"),
-        lifetime: None,
-        targets: vec![TargetId::edge()],
-        backend: None,
-    }
-}
 
 async fn audit_holds(house: &House) {
     let by = house.fixture.may(uses::ViewAuditLog).unwrap();

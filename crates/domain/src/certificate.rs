@@ -1,6 +1,6 @@
 //! Certificates as we keep them, and where each is in its life.
 
-use pki::{Certificate, Finding, Fingerprint, KeyId, Severity};
+use pki::{Certificate, Finding, Fingerprint, KeyId, Severity, SubjectAltName};
 
 use crate::clock::Moment;
 use crate::id::LineageId;
@@ -81,19 +81,32 @@ pub enum NotCurrent {
     /// It does not end later than the one in use.
     #[error("it does not end later than the one in use")]
     EndsEarlier,
+    /// A name of its lineage is not in it.
+    #[error("it does not cover {0}")]
+    Names(String),
 }
 
-/// Decides whether a new certificate becomes its lineage's current one (DESIGN section 9).
+/// The first of these names that a certificate does not cover.
+pub fn uncovered<'a>(certificate: &Certificate, names: &'a [SubjectAltName]) -> Option<&'a SubjectAltName> {
+    names.iter().find(|name| !certificate.names().contains(name))
+}
+
+/// Decides whether a new certificate becomes its lineage's current one (DESIGN section 9). `names` are the lineage's: a
+/// name that is served must not vanish.
 pub fn plan_current(
     new: &CertificateEntry,
     findings: &[Finding],
     before: Option<&Certificate>,
+    names: &[SubjectAltName],
 ) -> Result<(), NotCurrent> {
     if !new.has_key {
         return Err(NotCurrent::NoKey);
     }
     if let Some(error) = findings.iter().find(|finding| finding.severity == Severity::Error) {
         return Err(NotCurrent::Finding(error.what.clone()));
+    }
+    if let Some(missing) = uncovered(&new.certificate, names) {
+        return Err(NotCurrent::Names(missing.to_string()));
     }
     match before {
         Some(before) if new.certificate.not_after() <= before.not_after() => Err(NotCurrent::EndsEarlier),

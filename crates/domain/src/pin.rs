@@ -5,6 +5,9 @@ use crate::clock::{Moment, SECOND};
 /// Wrong PINs after which a token locks, unless a setting says otherwise.
 pub const TRIES: u32 = 10;
 
+/// The longest that a wrong one makes the next wait: 15 minutes, so that nobody can keep a person out for longer.
+const LONGEST_DELAY: i64 = 900 * SECOND;
+
 /// What a PIN must be. X-Road's policy (`XROAD.md` section 6) when `strict`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PinPolicy {
@@ -64,7 +67,8 @@ pub enum Attempt {
     Locked,
 }
 
-/// Decides about a try: after n wrong ones the next must wait 2^(n-1) seconds, from 1 s; at `tries` it locks.
+/// Decides about a try: after n wrong ones the next must wait 2^(n-1) seconds, from 1 s to 15 minutes; at `tries` it
+/// locks.
 pub fn plan_attempt(wrong: u32, last_wrong: Option<Moment>, tries: u32, now: Moment) -> Attempt {
     if wrong >= tries {
         return Attempt::Locked;
@@ -73,7 +77,7 @@ pub fn plan_attempt(wrong: u32, last_wrong: Option<Moment>, tries: u32, now: Mom
         return Attempt::Allowed;
     };
     // A clock that was set back must not lock anyone out for longer than the delay itself.
-    let delay = SECOND << (wrong - 1).min(16);
+    let delay = (SECOND << (wrong - 1).min(10)).min(LONGEST_DELAY);
     let free = last.min(now).plus(delay);
     if now >= free { Attempt::Allowed } else { Attempt::Wait(free) }
 }

@@ -170,6 +170,7 @@ pub fn mark_backed_up(tx: &Tx<'_>, before: Moment) -> Result<u64, Error> {
 
 /// Removes the sealed private half for good; the rest of the row stays as history.
 pub fn destroy(tx: &Tx<'_>, id: &KeyId) -> Result<(), Error> {
+    tx.exec("UPDATE certificate SET has_key = $2 WHERE key = $1", &[&id.0.as_slice(), &false])?;
     tx.update("key", "UPDATE key SET state = 'destroyed', sealed = NULL WHERE id = $1", &[&id.0.as_slice()])
 }
 

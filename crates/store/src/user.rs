@@ -103,3 +103,8 @@ fn read(row: &Row<'_>) -> Result<User, Error> {
         created: row.moment("created")?,
     })
 }
+
+/// Forgets the wrong passwords of names that nobody tried since; strangers make up names.
+pub fn forget_failures_before(tx: &Tx<'_>, before: Moment) -> Result<u64, Error> {
+    tx.exec("DELETE FROM login_attempt WHERE last_wrong IS NULL OR last_wrong < $1", &[&before.0])
+}

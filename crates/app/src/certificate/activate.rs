@@ -4,6 +4,7 @@ use domain::audit::{Action, Event, Field};
 use domain::certificate::{CertificateEntry, CertificateState};
 use domain::id::{DeploymentId, JobId};
 use domain::job::JobKind;
+use domain::key::KeyState;
 use domain::lineage::Lineage;
 use domain::permission::uses;
 use domain::renewal::due_at;
@@ -12,7 +13,7 @@ use domain::{Authorized, Moment, Random};
 use pki::{Fingerprint, Severity};
 use store::Tx;
 
-use crate::{App, Error, act, job};
+use crate::{App, Error, act, job, setting};
 
 /// Makes a certificate current because a person says so, also an older one; never one with an error.
 pub async fn activate(
@@ -56,6 +57,12 @@ pub(crate) fn make_current(
     by: (&str, &dyn Random),
 ) -> Result<(), Error> {
     let (fingerprint, certificate) = (entry.fingerprint(), &entry.certificate);
+    refuse_without_key(tx, entry)?;
+    // Our own pages and unknown names stay with the lineage whose certificate was chosen for them.
+    if lineage.current.is_some() && setting::fingerprint(tx, setting::DEFAULT_CERTIFICATE)? == lineage.current
+    {
+        setting::put_fingerprint(tx, setting::DEFAULT_CERTIFICATE, &fingerprint)?;
+    }
     if let Some(before) = lineage.current.filter(|before| *before != fingerprint) {
         store::certificate::set_state(tx, &before, CertificateState::Superseded)?;
     }
@@ -68,6 +75,19 @@ pub(crate) fn make_current(
         plan_deployment(tx, lineage, target, &fingerprint, now, by)?;
     }
     Ok(())
+}
+
+/// A certificate whose key cannot sign would leave its names without any.
+fn refuse_without_key(tx: &Tx<'_>, entry: &CertificateEntry) -> Result<(), Error> {
+    let state = store::key::find(tx, &entry.key())?.map(|key| key.state);
+    if state == Some(KeyState::Active) {
+        return Ok(());
+    }
+    let what = match state {
+        Some(state) => format!("the private key of this certificate is {state}"),
+        None => "the private key of this certificate is not here".to_owned(),
+    };
+    Err(Error::conflict("key.missing", what, "Import the key, bring it back, or choose another certificate."))
 }
 
 /// Plans one deployment with its job.

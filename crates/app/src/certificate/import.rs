@@ -1,9 +1,9 @@
 //! Take certificates, and perhaps their key, from files: the CA's answer, or a pair made elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::audit::{Action, Event, Field};
-use domain::certificate::{CertificateEntry, Source, plan_current};
+use domain::certificate::{CertificateEntry, CertificateState, Source, plan_current, uncovered};
 use domain::csr::{CsrEntry, CsrState};
 use domain::id::{CsrId, IssuerId, LineageId, TokenId};
 use domain::key::{Born, Exportable, Key, KeyState, KeyUsage, parse_label};
@@ -68,10 +68,11 @@ pub async fn import(
             .filter(|name| !name.trim().is_empty())
             .map(parse_label)
             .transpose()?;
-        let (files, passphrase) = (input.files, input.passphrase);
-        let brought =
-            app.deriving(move || read_all(&files, passphrase.as_ref().map(|text| text.as_str()))).await??;
-        let (now, random) = (app.now(), app.random_source());
+        let (files, passphrase, now) = (input.files, input.passphrase, app.now());
+        let brought = app
+            .deriving(move || read_all(&files, passphrase.as_ref().map(|text| text.as_str()), now))
+            .await??;
+        let random = app.random_source();
         let made = match &brought.key {
             Some(private) => {
                 let label = name.clone().unwrap_or_else(|| brought.label());
@@ -120,7 +121,7 @@ impl Brought {
 }
 
 /// Reads every file; certificates come leaf first, each once.
-fn read_all(files: &[Vec<u8>], passphrase: Option<&str>) -> Result<Brought, Refusal> {
+fn read_all(files: &[Vec<u8>], passphrase: Option<&str>, now: Moment) -> Result<Brought, Refusal> {
     let (mut certificates, mut keys, mut findings) = (Vec::new(), BTreeMap::new(), Vec::new());
     if files.iter().all(Vec::is_empty) {
         return Err(Refusal::new(
@@ -146,10 +147,25 @@ fn read_all(files: &[Vec<u8>], passphrase: Option<&str>) -> Result<Brought, Refu
     }
     let key = only_key(keys)?;
     refuse_mismatch(key.as_ref(), &certificates)?;
-    let mut seen = std::collections::BTreeSet::new();
+    findings.extend(repaired(&certificates, now));
+    let mut seen = BTreeSet::new();
     certificates.retain(|certificate| seen.insert(certificate.fingerprint()));
     certificates.sort_by_key(|certificate| (certificate.is_ca(), certificate.is_self_signed()));
     Ok(Brought { certificates, key, findings })
+}
+
+/// What was put right about the files of one certificate and its chain. What is wrong with the chain itself is said
+/// with the certificate, where those that were known before count too.
+fn repaired(certificates: &[Certificate], now: Moment) -> Vec<Finding> {
+    let leaves = certificates.iter().filter(|certificate| !certificate.is_ca());
+    let leaves: BTreeSet<Fingerprint> = leaves.map(Certificate::fingerprint).collect();
+    // Several are a collection: it has no order.
+    if leaves.len() != 1 || certificates.len() < 2 {
+        return Vec::new();
+    }
+    let mut findings = pki::chain::arrange(certificates.to_vec(), now.unix()).chain.findings;
+    findings.retain(|finding| matches!(finding.code, "chain.reordered" | "chain.deduplicated"));
+    findings
 }
 
 fn is_a_request() -> Refusal {
@@ -267,7 +283,7 @@ impl Storing {
             self.name.clone().or_else(|| requests.first().map(|request| request.friendly_name.clone()));
         let named = named.or_else(|| key.as_ref().map(|key| key.label.clone()));
         let entry = CertificateEntry {
-            has_key: key.is_some(),
+            has_key: key.as_ref().is_some_and(|key| key.state != KeyState::Destroyed),
             ..row(
                 leaf.clone(),
                 named.unwrap_or_else(|| leaf.display_name()),
@@ -277,6 +293,7 @@ impl Storing {
             )
         };
         imported.new += usize::from(store::certificate::insert(tx, &entry)?);
+        let entry = self.as_kept(tx, entry)?;
         for request in requests {
             store::csr::set_state(tx, &request.id, CsrState::Fulfilled)?;
             imported.fulfilled.push(request.id);
@@ -298,18 +315,29 @@ impl Storing {
         requests: &[CsrEntry],
     ) -> Result<Option<domain::lineage::Lineage>, Error> {
         let by_request = requests.iter().find_map(|request| request.lineage.clone());
-        let id = match self.lineage.clone().or(by_request) {
-            Some(id) => Some(id),
-            None => {
-                store::certificate::by_key(tx, &leaf.key_id())?.into_iter().find_map(|entry| entry.lineage)
-            }
-        };
-        match id {
-            Some(id) => {
-                store::lineage::find(tx, &id)?.map(Some).ok_or_else(|| Error::not_found("lineage", id))
-            }
-            None => Ok(None),
+        if let Some(id) = &self.lineage {
+            return store::lineage::find(tx, id)?.map(Some).ok_or_else(|| Error::not_found("lineage", id));
         }
+        let by_key =
+            store::certificate::by_key(tx, &leaf.key_id())?.into_iter().filter_map(|entry| entry.lineage);
+        for id in by_request.into_iter().chain(by_key) {
+            // One that was removed meanwhile, or that has other names, is not this one's.
+            let found = store::lineage::find(tx, &id)?;
+            if let Some(lineage) = found.filter(|lineage| uncovered(leaf, &lineage.names).is_none()) {
+                return Ok(Some(lineage));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The row as it is kept: one that was removed from view comes back.
+    fn as_kept(&self, tx: &Tx<'_>, new: CertificateEntry) -> Result<CertificateEntry, Error> {
+        let kept = store::certificate::find(tx, &new.fingerprint())?.unwrap_or(new);
+        if kept.state == CertificateState::Retired {
+            store::certificate::set_state(tx, &kept.fingerprint(), CertificateState::Issued)?;
+            return Ok(CertificateEntry { state: CertificateState::Issued, ..kept });
+        }
+        Ok(kept)
     }
 
     /// Completes the lineage's order and makes the certificate current where it may be.
@@ -327,7 +355,7 @@ impl Storing {
         };
         let chain = chains::of(tx, &entry.certificate, self.now.unix())?;
         let findings = super::findings(entry, &chain, self.now);
-        if plan_current(entry, &findings, before.as_ref()).is_ok() {
+        if plan_current(entry, &findings, before.as_ref(), &lineage.names).is_ok() {
             if let Some(order) =
                 store::order::active(tx, &lineage.id)?.filter(|order| order.key == entry.key())
             {
@@ -348,7 +376,7 @@ impl Storing {
         imported: &mut Imported,
     ) -> Result<(), Error> {
         let chain = chains::of(tx, &entry.certificate, self.now.unix())?;
-        if plan_current(entry, &super::findings(entry, &chain, self.now), None).is_ok() {
+        if plan_current(entry, &super::findings(entry, &chain, self.now), None, &[]).is_ok() {
             let lineage = found(tx, entry, IssuerId::of("manual"), self.now, (&self.actor, random))?;
             imported.became_current.push(lineage.id);
         }

@@ -9,7 +9,7 @@ use domain::{Authorized, Moment};
 use pki::Fingerprint;
 use store::Tx;
 
-use crate::{App, Error, act};
+use crate::{App, Error, act, lineage};
 
 /// Retires a certificate. The factory certificate, the default and a current one stay.
 pub async fn retire(
@@ -58,8 +58,6 @@ fn retire_lineage(tx: &Tx<'_>, lineage: Option<&Lineage>, now: Moment) -> Result
             let what = format!("the lineage {} serves this certificate", lineage.name);
             Err(Error::conflict("certificate.in_use", what, "Renew or remove the lineage first."))
         }
-        Some(IssuerKind::SelfSigned | IssuerKind::Manual) | None => {
-            Ok(store::lineage::retire(tx, &lineage.id, now)?)
-        }
+        Some(IssuerKind::SelfSigned | IssuerKind::Manual) | None => lineage::retire_in(tx, &lineage.id, now),
     }
 }

@@ -146,13 +146,7 @@ async fn existing(app: &App, id: &KeyId) -> Result<SealedKey, Error> {
                 return Err(Error::conflict("key.state", what, "Choose another key."));
             }
         }
-        match found.usage {
-            None | Some(KeyUsage::Tls) => {}
-            Some(other) => {
-                let what = format!("the key is for {other}, not for TLS");
-                return Err(Error::conflict("wrong_key_usage", what, "Choose another key."));
-            }
-        }
+        key::refuse_other_usage(&found)?;
         store::key::sealed(tx, &id)?.ok_or_else(|| Error::not_found("key", id))
     })
     .await

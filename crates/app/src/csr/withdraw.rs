@@ -2,6 +2,7 @@
 
 use domain::Authorized;
 use domain::audit::{Action, Event, Field};
+use domain::clock::DAY;
 use domain::csr::CsrState;
 use domain::id::CsrId;
 use domain::order::OrderState;
@@ -16,7 +17,8 @@ pub async fn withdraw(
     id: &CsrId,
 ) -> Result<(), Error> {
     act::audited(app, by.actor(), Action::CsrWithdraw, id.as_str(), async {
-        let (id, event) = (id.clone(), Event::done(app.now(), by.actor(), Action::CsrWithdraw, id.as_str()));
+        let (id, now) = (id.clone(), app.now());
+        let event = Event::done(now, by.actor(), Action::CsrWithdraw, id.as_str());
         app.commit("csr.withdraw", move |tx| {
             let entry = store::csr::find(tx, &id)?.ok_or_else(|| Error::not_found("csr", &id))?;
             if entry.state != CsrState::Waiting {
@@ -28,6 +30,8 @@ pub async fn withdraw(
                 && let Some(order) = store::order::active(tx, lineage)?.filter(|order| order.csr == id)
             {
                 store::order::set_state(tx, &order.id, OrderState::Invalid)?;
+                // It stays due; asked again tomorrow, or by a person at any time.
+                store::lineage::set_trouble(tx, lineage, 0, "", Some(now.plus(DAY)))?;
             }
             act::record(tx, &event.clone().with(Field::Key, entry.key))
         })

@@ -32,9 +32,23 @@ struct Plan {
 pub(super) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
     let id: DeploymentId = job.subject.parse().map_err(|_| Error::not_found("deployment", &job.subject))?;
     let by = authorize(&Actor::Scheduler, uses::Deploy, id.as_str())?;
+    let target = load(app, &id).await?.target.id;
+    // One after the other at a target, and what is current is looked at when it is this one's turn.
+    let turn = app.target_turn(&target);
+    let _turn = (target != TargetId::edge()).then(|| turn.lock_owned());
+    let _turn = match _turn {
+        Some(turn) => Some(turn.await),
+        None => None,
+    };
+    extend_lease(app, job).await?;
     let plan = load(app, &id).await?;
     if plan.deployment.state.is_done() {
         return Ok(Done::said("it was done before"));
+    }
+    if !plan.lineage.targets.contains(&target) {
+        let trouble = "the target was taken off the lineage before";
+        note(app, &plan, DeploymentState::Failed, trouble).await?;
+        return Ok(Done::said(trouble));
     }
     if plan.lineage.current != Some(plan.entry.fingerprint()) {
         let trouble = "a newer certificate took its place before it was proven";

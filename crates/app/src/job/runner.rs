@@ -14,12 +14,14 @@ use crate::{App, Error, act, lineage};
 
 /// Jobs that are claimed at once.
 const BATCH: u32 = 128;
+/// Jobs that run at once.
+const AT_ONCE: usize = 64;
 
 /// Runs what is due now until nothing is; says how many jobs ran. Used by tests and by [`work`].
 pub async fn run_due(app: &Arc<App>) -> Result<usize, Error> {
     let mut ran = 0;
     loop {
-        let claimed = claim(app).await?;
+        let claimed = claim(app, BATCH).await?;
         if claimed.is_empty() {
             return Ok(ran);
         }
@@ -41,7 +43,12 @@ pub async fn run_due(app: &Arc<App>) -> Result<usize, Error> {
 /// Runs what is due now, without waiting for slow jobs before the next ones start.
 pub async fn work(app: &Arc<App>, running: &mut JoinSet<()>) -> Result<(), Error> {
     while running.try_join_next().is_some() {}
-    for job in claim(app).await? {
+    // What is claimed starts at once, or its lease would end before its work does.
+    let free = u32::try_from(AT_ONCE.saturating_sub(running.len())).unwrap_or(0);
+    if free == 0 {
+        return Ok(());
+    }
+    for job in claim(app, free).await? {
         let app = Arc::clone(app);
         running.spawn(async move {
             run(&app, job).await;
@@ -52,14 +59,14 @@ pub async fn work(app: &Arc<App>, running: &mut JoinSet<()>) -> Result<(), Error
     Ok(())
 }
 
-async fn claim(app: &App) -> Result<Vec<Job>, Error> {
+async fn claim(app: &App, limit: u32) -> Result<Vec<Job>, Error> {
     let now = app.now();
     let due = app.read("job.next_due", |tx| Ok(store::job::next_due(tx)?)).await?;
     if due.is_none_or(|due| due > now) {
         return Ok(Vec::new());
     }
     app.store()
-        .tx("job.claim", move |tx| Ok::<_, Error>(store::job::claim(tx, now, now.plus(LEASE), BATCH)?))
+        .tx("job.claim", move |tx| Ok::<_, Error>(store::job::claim(tx, now, now.plus(LEASE), limit)?))
         .await
 }
 
@@ -102,7 +109,8 @@ async fn finish(app: &App, job: &Job, done: &Done) -> Result<(), Error> {
 
 /// Puts a failed job off, and says at its lineage what is wrong.
 async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
-    let given_up = matches!(error, Error::NotFound { .. });
+    // Only when what it is about is gone; an issuer or key that is missing can come back.
+    let given_up = matches!(error, Error::NotFound { kind: "lineage" | "deployment", .. });
     tell(app, job, if given_up { JobState::Failed } else { JobState::Waiting }, &error.to_string());
     tracing::warn!(job = %job.id, kind = %job.kind, subject = job.subject, %error, "a job failed");
     let spread = u64::from_be_bytes(

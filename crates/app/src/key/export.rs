@@ -3,7 +3,7 @@
 use domain::Authorized;
 use domain::audit::{Action, Event, Field};
 use domain::clock::random_bytes;
-use domain::key::KeyState;
+use domain::key::{Exportable, Key, KeyState};
 use domain::permission::uses;
 use domain::user::PASSWORD_MIN;
 use pki::format::pkcs8_write;
@@ -41,6 +41,13 @@ pub async fn export(
             .with(Field::Label, &key.label)
             .with(Field::Format, "pkcs8");
         app.commit("key.mark_exported", move |tx| {
+            // Looked at again: it may have been lowered or retired meanwhile.
+            let free =
+                |key: &Key| key.state == KeyState::Active && key.exportable == Exportable::WithPassphrase;
+            if !store::key::find(tx, &id)?.is_some_and(|key| free(&key)) {
+                let what = "this private key may not leave its token any more";
+                return Err(Error::conflict("key.not_exportable", what, "Leave it where it is."));
+            }
             store::key::mark_exported(tx, &id, now)?;
             act::record(tx, &event)
         })

@@ -8,7 +8,7 @@ mod update;
 
 use domain::certificate::CertificateEntry;
 use domain::csr::CsrEntry;
-use domain::key::Key;
+use domain::key::{Key, KeyUsage};
 use store::Tx;
 
 use crate::Error;
@@ -29,6 +29,17 @@ pub struct KeyView {
     pub csrs: Vec<CsrEntry>,
     /// Its certificates, the newest first.
     pub certificates: Vec<CertificateEntry>,
+}
+
+/// Refuses a key that is not for TLS: CAs, accounts, SIGN and AUTH keys are not this permission's.
+pub(crate) fn refuse_other_usage(key: &Key) -> Result<(), Error> {
+    match key.usage {
+        None | Some(KeyUsage::Tls) => Ok(()),
+        Some(other) => {
+            let what = format!("the key is for {other}, not for TLS");
+            Err(Error::conflict("wrong_key_usage", what, "Choose another key."))
+        }
+    }
 }
 
 pub(crate) fn with_children(tx: &Tx<'_>, key: Key) -> Result<KeyView, Error> {

@@ -7,7 +7,7 @@ use domain::permission::{authorize, uses};
 use domain::{Actor, Authorized};
 use pki::KeyId;
 
-use crate::{App, Error, act};
+use crate::{App, Error, act, setting};
 
 /// Retires a key. One that something is served with stays.
 pub async fn retire(
@@ -20,6 +20,7 @@ pub async fn retire(
         let event = Event::done(now, by.actor(), Action::KeyRetire, id.to_string());
         app.commit("key.retire", move |tx| {
             let key = store::key::find(tx, &id)?.ok_or_else(|| Error::not_found("key", id))?;
+            super::refuse_other_usage(&key)?;
             if key.state != KeyState::Active {
                 let what = format!("the key is {} already", key.state);
                 return Err(Error::conflict("key.state", what, "There is nothing to do."));
@@ -35,7 +36,18 @@ pub async fn retire(
     .await
 }
 
+/// Refuses the key of a certificate that is served: a lineage's current one, the default, the factory certificate.
 fn refuse_current(tx: &store::Tx<'_>, entry: &domain::certificate::CertificateEntry) -> Result<(), Error> {
+    for name in [setting::DEFAULT_CERTIFICATE, setting::FACTORY_CERTIFICATE] {
+        if setting::fingerprint(tx, name)? == Some(entry.fingerprint()) {
+            let what = "the key is in use: the default or factory certificate is served with it";
+            return Err(Error::conflict(
+                "key.in_use",
+                what,
+                "Choose another default; the factory key stays.",
+            ));
+        }
+    }
     let Some(lineage) = &entry.lineage else {
         return Ok(());
     };
@@ -58,6 +70,7 @@ pub async fn restore(
         let event = Event::done(app.now(), by.actor(), Action::KeyRestore, id.to_string());
         app.commit("key.restore", move |tx| {
             let key = store::key::find(tx, &id)?.ok_or_else(|| Error::not_found("key", id))?;
+            super::refuse_other_usage(&key)?;
             if key.state != KeyState::Retired {
                 let what = format!("the key is {}, not retired", key.state);
                 return Err(Error::conflict("key.state", what, "Only a retired key can be brought back."));
@@ -76,7 +89,7 @@ pub async fn destroy_expired(app: &App) -> Result<usize, Error> {
     let now = app.now();
     let shortest = keep_time(false).min(30 * DAY);
     let candidates = app
-        .read("key.retired", move |tx| Ok(store::key::retired_before(tx, now.plus(-shortest), 100)?))
+        .read("key.retired", move |tx| Ok(store::key::retired_before(tx, now.plus(-shortest), 10_000)?))
         .await?;
     let mut destroyed = 0;
     for key in candidates {
@@ -84,6 +97,11 @@ pub async fn destroy_expired(app: &App) -> Result<usize, Error> {
             .with(Field::Label, &key.label);
         destroyed += app
             .commit("key.destroy", move |tx| {
+                // Looked at again: somebody may have brought it back since it was listed.
+                let Some(key) = store::key::find(tx, &key.id)?.filter(|key| key.state == KeyState::Retired)
+                else {
+                    return Ok(0);
+                };
                 let unanswered = !store::csr::waiting_of_key(tx, &key.id)?.is_empty();
                 let retired = key.retired.unwrap_or(now);
                 if now.since(retired) < keep_time(unanswered) {

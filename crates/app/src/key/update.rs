@@ -35,7 +35,8 @@ pub async fn update(
         event.fields.extend(label.clone().map(|label| (Field::Label, label)));
         event.fields.extend(change.exportable.map(|to| (Field::Exportable, to.name().to_owned())));
         app.commit("key.update", move |tx| {
-            store::key::find(tx, &id)?.ok_or_else(|| Error::not_found("key", id))?;
+            let before = store::key::find(tx, &id)?.ok_or_else(|| Error::not_found("key", id))?;
+            super::refuse_other_usage(&before)?;
             if let Some(label) = &label {
                 if store::key::by_label(tx, label)?.is_some_and(|other| other.id != id) {
                     let what = format!("the friendly name “{label}” is taken by another key");
@@ -44,6 +45,8 @@ pub async fn update(
                 store::key::set_label(tx, &id, label)?;
             }
             if let Some(resealed) = &resealed {
+                // Compared again: two changes at once must not undo the lower one.
+                refuse_raise(before.exportable, resealed.exportable)?;
                 store::key::lower_exportable(tx, &id, resealed.exportable, &resealed.sealed)?;
             }
             store::audit::record(tx, &event)?;
@@ -58,10 +61,15 @@ async fn lowered(app: &App, id: &KeyId, to: Exportable) -> Result<domain::key::S
     let id = *id;
     let sealed = app.read("key.sealed", move |tx| Ok(store::key::sealed(tx, &id)?)).await?;
     let sealed = sealed.ok_or_else(|| Error::not_found("key", id))?;
-    if to > sealed.exportable {
-        let what = format!("{} cannot become {to}: it can be lowered, never raised", sealed.exportable);
-        return Err(Error::conflict("key.exportable", what, "Make a new key that may leave."));
-    }
+    refuse_raise(sealed.exportable, to)?;
     let session = super::session_of(app, &sealed.token)?;
     Ok(session.reseal(&sealed, to, app.random())?)
+}
+
+fn refuse_raise(from: Exportable, to: Exportable) -> Result<(), Error> {
+    if to <= from {
+        return Ok(());
+    }
+    let what = format!("{from} cannot become {to}: it can be lowered, never raised");
+    Err(Error::conflict("key.exportable", what, "Make a new key that may leave."))
 }

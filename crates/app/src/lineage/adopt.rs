@@ -36,8 +36,12 @@ pub async fn adopt(
             .commit("lineage.adopt", move |tx| {
                 let entry =
                     store::certificate::find(tx, &id)?.ok_or_else(|| Error::not_found("certificate", id))?;
-                let lineage = match &entry.lineage {
-                    Some(lineage) => lineage.clone(),
+                let known = match &entry.lineage {
+                    Some(lineage) => store::lineage::find(tx, lineage)?,
+                    None => None,
+                };
+                let lineage = match known {
+                    Some(lineage) => lineage.id,
                     None => found(tx, &entry, IssuerId::of("manual"), now, (&actor.name(), &*random))?.id,
                 };
                 let mut wanted = wishes.change.clone();

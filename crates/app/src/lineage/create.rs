@@ -161,6 +161,21 @@ pub(super) fn check_references(tx: &Tx<'_>, lineage: &Lineage) -> Result<(), Err
     store::token::find(tx, token)?.ok_or_else(|| Error::not_found("token", token))?;
     for target in &lineage.targets {
         store::target::find(tx, target)?.ok_or_else(|| Error::not_found("target", target))?;
+        refuse_taken(tx, lineage, target)?;
     }
     Ok(())
+}
+
+/// A directory holds one certificate: two lineages would overwrite each other. The edge takes any number.
+fn refuse_taken(tx: &Tx<'_>, lineage: &Lineage, target: &TargetId) -> Result<(), Error> {
+    if *target == TargetId::edge() {
+        return Ok(());
+    }
+    match store::lineage::of_target(tx, target)?.into_iter().find(|other| other.id != lineage.id) {
+        None => Ok(()),
+        Some(other) => {
+            let what = format!("this target holds the certificate of the lineage “{}”", other.name);
+            Err(Error::conflict("target.taken", what, "Make another target for this one."))
+        }
+    }
 }

@@ -20,6 +20,7 @@ pub use list::{find, list};
 pub(crate) use order::renew as run_renewal;
 pub use renew::{rekey, renew};
 pub use retire::retire;
+pub(crate) use retire::retire_in;
 pub use update::{LineageChange, update};
 
 /// A lineage with what is known of it.

@@ -246,6 +246,10 @@ async fn store_certificate(app: &App, job: &Job, entry: CertificateEntry, order:
             .with(Field::Key, order.key);
     app.commit("certificate.issue", move |tx| {
         refuse_lost_lease(tx, &job)?;
+        if !store::order::find(tx, &order.id)?.is_some_and(|order| order.state.is_active()) {
+            let what = "the order was withdrawn while it was being signed";
+            return Err(Error::conflict("order.withdrawn", what, "Renew the lineage again."));
+        }
         store::certificate::insert(tx, &entry)?;
         store::order::complete(tx, &order.id, &entry.fingerprint())?;
         store::csr::set_state(tx, &order.csr, CsrState::Fulfilled)?;

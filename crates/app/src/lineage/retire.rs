@@ -1,10 +1,11 @@
 //! Remove a lineage: nothing renews and serves its certificates any more; they and their keys stay.
 
-use domain::Authorized;
 use domain::audit::{Action, Event, Field};
 use domain::id::LineageId;
 use domain::order::OrderState;
 use domain::permission::uses;
+use domain::{Authorized, Moment};
+use store::Tx;
 
 use crate::{App, Error, act};
 
@@ -19,10 +20,7 @@ pub async fn retire(
         let event = Event::done(now, by.actor(), Action::LineageRetire, id.as_str());
         app.commit("lineage.retire", move |tx| {
             let lineage = store::lineage::find(tx, &id)?.ok_or_else(|| Error::not_found("lineage", &id))?;
-            if let Some(order) = store::order::active(tx, &id)? {
-                store::order::set_state(tx, &order.id, OrderState::Invalid)?;
-            }
-            store::lineage::retire(tx, &id, now)?;
+            retire_in(tx, &id, now)?;
             act::record(tx, &event.clone().with(Field::Label, &lineage.name))
         })
         .await?;
@@ -30,4 +28,12 @@ pub async fn retire(
         Ok(())
     })
     .await
+}
+
+/// Retires a lineage with the order that is under way for it.
+pub(crate) fn retire_in(tx: &Tx<'_>, id: &LineageId, now: Moment) -> Result<(), Error> {
+    if let Some(order) = store::order::active(tx, id)? {
+        store::order::set_state(tx, &order.id, OrderState::Invalid)?;
+    }
+    Ok(store::lineage::retire(tx, id, now)?)
 }

@@ -44,6 +44,7 @@ pub async fn log_in(
         })
         .await?;
         app.sessions().open(Session::new(id.clone(), data_key));
+        app.ring().forget(id);
         app.served_changed();
         app.wake();
         super::list::load(app, id).await
@@ -69,6 +70,7 @@ pub(super) async fn open_with_pin(app: &App, id: &TokenId, pin: &str) -> Result<
 async fn count_try(app: &App, id: &TokenId) -> Result<KeySlot, Error> {
     let (wanted, now, tries) = (id.clone(), app.now(), app.config().pin_tries);
     app.commit("token.count_try", move |tx| {
+        tx.exclusive(&format!("token {wanted}"))?;
         let token = store::token::find(tx, &wanted)?.ok_or_else(|| Error::not_found("token", &wanted))?;
         let kept = store::token::slot(tx, &wanted, SlotKind::Pin)?.ok_or_else(no_pin)?;
         match plan_attempt(token.wrong_pins, token.last_wrong, tries, now) {

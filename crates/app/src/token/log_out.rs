@@ -67,5 +67,10 @@ fn stops(app: &App, view: &TokenView) -> Vec<String> {
     let snapshot = app.published();
     let mine = |key: &pki::KeyId| view.keys.iter().any(|held| held.key.id == *key);
     let served = snapshot.all().into_iter().filter(|served| mine(&served.key));
-    served.flat_map(|served| served.names.iter().map(ToString::to_string)).collect()
+    let mut names: Vec<String> =
+        served.flat_map(|served| served.names.iter().map(ToString::to_string)).collect();
+    if snapshot.default.as_ref().is_some_and(|served| mine(&served.key)) {
+        names.push("every other name (it is the default certificate)".to_owned());
+    }
+    names
 }

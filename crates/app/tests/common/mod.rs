@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
+use claviger_app::lineage::NewLineage;
 use claviger_app::testing::Fixture;
 use domain::Moment;
+use domain::id::{IssuerId, ProfileId, TargetId, TokenId};
+use domain::lineage::AtRenewal;
+use pki::KeyAlgorithm;
+use pki::name::{Attribute, AttributeType};
 use testkit::{FreshStore, SeededRandom, TestClock, fresh_stores};
 use token::InstanceKey;
 
@@ -34,4 +39,23 @@ async fn house(fresh: FreshStore) -> House {
     let app = Fixture::empty(fresh.store.clone(), instance, clock.clone(), random, data.path().to_owned());
     let fixture = Fixture::installed(app).await.expect("the first start");
     House { fixture, clock, _store: fresh, _data: data }
+}
+
+/// A lineage on the edge.
+pub fn wanted(name: &str, issuer: &str) -> NewLineage {
+    NewLineage {
+        name: name.to_owned(),
+        subject: vec![Attribute::new(AttributeType::CommonName, format!("{name}.example.org"))],
+        names: Vec::new(),
+        owner: "DEV:COM:1234".to_owned(),
+        token: TokenId::system(),
+        algorithm: KeyAlgorithm::EcP256,
+        at_renewal: AtRenewal::NewKey,
+        exportable: None,
+        issuer: IssuerId::of(issuer),
+        profile: ProfileId::of("tls"),
+        lifetime: None,
+        targets: vec![TargetId::edge()],
+        backend: None,
+    }
 }

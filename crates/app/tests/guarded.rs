@@ -1,0 +1,171 @@
+//! What no role may bring about: served keys deleted, other people's roles taken over, tries that are not counted.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may end")]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use claviger_app::certificate::{self, ExportForm};
+use claviger_app::filter::{CertificateFilter, KeyFilter};
+use claviger_app::testing::{ADMIN, Fixture, PASSWORD, PIN};
+use claviger_app::user::{self, NewUser, UserChange};
+use claviger_app::{Error, Page, access, key, token};
+use common::{House, houses};
+use domain::authorize;
+use domain::id::TokenId;
+use domain::key::KeyUsage;
+use domain::permission::{Role, uses};
+use domain::token::TokenState;
+use zeroize::Zeroizing;
+
+fn code(error: &Error) -> String {
+    error.code()
+}
+
+async fn keys(house: &House, usage: KeyUsage) -> Vec<key::KeyView> {
+    let see = house.fixture.may(uses::ViewKeys).unwrap();
+    let filter = KeyFilter { usage: Some(usage), ..KeyFilter::default() };
+    key::list(&house.fixture.app, &see, filter, Page::first(10)).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_factory_key_and_the_keys_of_cas_stay() {
+    for house in houses().await {
+        let app = &house.fixture.app;
+        let by = house.fixture.may(uses::ManageTlsCertificates).unwrap();
+        let factory = keys(&house, KeyUsage::Tls).await[0].key.id;
+        let refused = key::retire(app, &by, &factory).await.unwrap_err();
+        assert_eq!(code(&refused), "key.in_use");
+        // A CA comes into being with the first certificate that it issues.
+        let made = claviger_app::lineage::create(app, &by, common::wanted("a", "internal")).await.unwrap();
+        house.fixture.run_due().await.unwrap();
+        for ca in keys(&house, KeyUsage::Ca).await {
+            let refused = key::retire(app, &by, &ca.key.id).await.unwrap_err();
+            assert_eq!(code(&refused), "wrong_key_usage", "{}", ca.key.label);
+            let change = key::KeyChange { label: Some("mine".to_owned()), exportable: None };
+            assert_eq!(
+                code(&key::update(app, &by, &ca.key.id, change).await.unwrap_err()),
+                "wrong_key_usage"
+            );
+        }
+        let current = made.lineage.id;
+        let see = house.fixture.may(uses::ViewCertificates).unwrap();
+        let served = claviger_app::lineage::find(app, &see, &current).await.unwrap().current.unwrap();
+        assert_eq!(code(&key::retire(app, &by, &served.key()).await.unwrap_err()), "key.in_use");
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_cannot_become_the_officer_by_a_password() {
+    for house in houses().await {
+        let app = &house.fixture.app;
+        let administrator = Fixture::actor(&[Role::SystemAdministrator]);
+        let by = authorize(&administrator, uses::ManageUsers, "").unwrap();
+        let see = authorize(&administrator, uses::ViewUsers, "").unwrap();
+        let officer =
+            user::list(app, &see).await.unwrap().into_iter().find(|user| user.name == ADMIN).unwrap();
+        let change = UserChange {
+            password: Some(Zeroizing::new("a new long password".to_owned())),
+            ..UserChange::default()
+        };
+        assert!(matches!(user::update(app, &by, &officer.id, change).await, Err(Error::NotPermitted(_))));
+        let change = UserChange { disabled: Some(true), ..UserChange::default() };
+        assert!(matches!(user::update(app, &by, &officer.id, change).await, Err(Error::NotPermitted(_))));
+        assert!(access::log_in(app, ADMIN, PASSWORD, "").await.is_ok(), "the password is the old one");
+        let given = NewUser {
+            name: "friend".to_owned(),
+            password: Zeroizing::new("a new long password".to_owned()),
+            roles: BTreeSet::from([Role::SecurityOfficer]),
+        };
+        assert!(matches!(user::create(app, &by, given).await, Err(Error::NotPermitted(_))));
+    }
+}
+
+#[tokio::test]
+async fn tries_at_the_same_time_are_all_counted() {
+    for house in houses().await {
+        let app = &house.fixture.app;
+        let by = house.fixture.may(uses::ActivateToken).unwrap();
+        let soft = TokenId::soft();
+        let tries = (0..8).map(|_| token::log_in(app, &by, &soft, "Wrong-12345"));
+        let ended = futures_util::future::join_all(tries).await;
+        let checked = ended
+            .iter()
+            .filter(|end| end.as_ref().is_err_and(|error| code(error) == "pin_incorrect"))
+            .count();
+        assert_eq!(checked, 1, "one was checked, the others had to wait");
+        // The right PIN has to wait too, then it opens the token and the count begins anew.
+        assert!(matches!(token::log_in(app, &by, &TokenId::soft(), PIN).await, Err(Error::Throttled { .. })));
+        house.clock.advance(1_000);
+        let view = token::log_in(app, &by, &TokenId::soft(), PIN).await.unwrap();
+        assert_eq!((view.state, view.token.wrong_pins), (TokenState::LoggedIn, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_default_in_a_closed_token_gives_way_to_the_factory_certificate() {
+    for house in houses().await {
+        let app = &house.fixture.app;
+        house.fixture.log_in_to_token().await.unwrap();
+        let by = house.fixture.may(uses::ManageTlsCertificates).unwrap();
+        let wanted = certificate::NewSelfSigned {
+            friendly_name: "in token 0".to_owned(),
+            key: claviger_app::csr::KeyChoice::New {
+                algorithm: pki::KeyAlgorithm::EcP256,
+                token: TokenId::soft(),
+            },
+            subject: Vec::new(),
+            names: vec![pki::SubjectAltName::parse("pages.example.org").unwrap()],
+            days: 90,
+        };
+        let made = certificate::self_sign(app, &by, wanted).await.unwrap().view.entry.fingerprint();
+        certificate::set_default(app, &by, &made).await.unwrap();
+        house.fixture.run_due().await.unwrap();
+        let default = || app.snapshots().borrow().default.clone().unwrap().fingerprint;
+        assert_eq!(default(), made);
+        let may = house.fixture.may(uses::ActivateToken).unwrap();
+        let refused =
+            token::log_out(app, &may, &TokenId::soft(), token::Consequences::Refuse).await.unwrap_err();
+        assert_eq!(code(&refused), "token_in_use");
+        token::log_out(app, &may, &TokenId::soft(), token::Consequences::Accept).await.unwrap();
+        house.fixture.run_due().await.unwrap();
+        assert_ne!(default(), made, "the pages are served by a certificate whose token is open");
+    }
+}
+
+#[tokio::test]
+async fn a_removed_certificate_can_be_imported_again() {
+    for house in houses().await {
+        let app = &house.fixture.app;
+        let by = house.fixture.may(uses::ManageTlsCertificates).unwrap();
+        let wanted = certificate::NewSelfSigned {
+            friendly_name: "again".to_owned(),
+            key: claviger_app::csr::KeyChoice::New {
+                algorithm: pki::KeyAlgorithm::EcP256,
+                token: TokenId::system(),
+            },
+            subject: Vec::new(),
+            names: vec![pki::SubjectAltName::parse("again.example.org").unwrap()],
+            days: 90,
+        };
+        let made = certificate::self_sign(app, &by, wanted).await.unwrap().view.entry.fingerprint();
+        let export = house.fixture.may(uses::ExportCertificate).unwrap();
+        let file = certificate::export(app, &export, &made, ExportForm::Pem).await.unwrap();
+        certificate::retire(app, &by, &made).await.unwrap();
+        let see = house.fixture.may(uses::ViewCertificates).unwrap();
+        let filter = || CertificateFilter { text: Some("again".to_owned()), ..CertificateFilter::default() };
+        assert!(certificate::list(app, &see, filter(), Page::first(10)).await.unwrap().is_empty());
+        let input = certificate::Import {
+            files: vec![file.bytes],
+            passphrase: None,
+            friendly_name: None,
+            token: TokenId::system(),
+            exportable: None,
+            lineage: None,
+        };
+        let imported = certificate::import(app, &by, input).await.unwrap();
+        assert_eq!((imported.new, imported.became_current.len()), (0, 1));
+        assert_eq!(certificate::list(app, &see, filter(), Page::first(10)).await.unwrap().len(), 1);
+    }
+}
