@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story stops at the first surprise")]
 
+#[expect(dead_code, reason = "this story uses a part")]
 #[path = "common/cli.rs"]
 mod cli;
 mod common;
@@ -105,7 +106,9 @@ impl Write for InBytes {
             return self.stream.write(&bytes[..1]);
         }
         self.record.extend_from_slice(bytes);
-        while let Some(length) = self.record.get(3..5).map(|two| usize::from(two[0]) << 8 | usize::from(two[1])) {
+        while let Some(length) =
+            self.record.get(3..5).map(|two| usize::from(two[0]) << 8 | usize::from(two[1]))
+        {
             if self.record.len() < 5 + length {
                 break;
             }
@@ -197,7 +200,7 @@ fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 
 /// Holds so many connections from one address of loopback, says `held`, and opens those again that the server ends.
 const HOLDER: &str = r#"
-import resource, selectors, socket, sys
+import resource, selectors, socket, sys, time
 host, port, source, count = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -205,8 +208,11 @@ ends = selectors.DefaultSelector()
 def hold():
     held = socket.create_connection((host, port), source_address=(source, 0))
     ends.register(held, selectors.EVENT_READ)
-for _ in range(count):
+for number in range(count):
     hold()
+    # A queue that overflows makes the system wait for a second.
+    if number % 25 == 0:
+        time.sleep(0.02)
 print("held", flush=True)
 while True:
     for key, _ in ends.select():
@@ -224,7 +230,11 @@ fn ten_thousand_silent_connections_do_not_keep_a_good_client_out() {
     let site = Site::start(|place, command| {
         let mut limited = Command::new("sh");
         let script = r#"ulimit -S -n 1024 && echo $$ > "$0" && exec "$@""#;
-        limited.args(["-c", script]).arg(place.file("pid")).arg(command.get_program()).args(command.get_args());
+        limited
+            .args(["-c", script])
+            .arg(place.file("pid"))
+            .arg(command.get_program())
+            .args(command.get_args());
         limited.env_remove("CREDENTIALS_DIRECTORY").stdin(Stdio::null());
         *command = limited;
     });
@@ -239,7 +249,10 @@ fn ten_thousand_silent_connections_do_not_keep_a_good_client_out() {
     assert_eq!(soft, hard, "the limit on open files was not raised");
     let wanted = HOLDERS * HELD_BY_EACH;
     let enough = hard.parse::<u64>().map_or(true, |files| files > wanted + 500);
-    assert!(enough, "this machine lets a process open {hard} files; for this test raise the hard limit (ulimit -H -n)");
+    assert!(
+        enough,
+        "this machine lets a process open {hard} files; for this test raise the hard limit (ulimit -H -n)"
+    );
 
     let holders: Vec<Spoken> = (2..2 + HOLDERS).map(|number| hold(site.edge(), number)).collect();
     for holder in &holders {
@@ -247,7 +260,9 @@ fn ten_thousand_silent_connections_do_not_keep_a_good_client_out() {
     }
     // The edge ends each after its deadline and the holder opens it again, so the count moves a little.
     let nearly = wanted * 95 / 100;
-    wait_for("all are connected at once", || (site.metric("claviger_edge_connections") >= nearly).then_some(()));
+    wait_for("all are connected at once", || {
+        (site.metric("claviger_edge_connections") >= nearly).then_some(())
+    });
     for _ in 0..3 {
         let started = Instant::now();
         assert!(site.is_served());

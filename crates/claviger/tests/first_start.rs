@@ -4,9 +4,11 @@ mod common;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use common::{
     ADMIN, Api, PASSWORD, PIN, Place, Server, claviger, mode, plain_get, refuse, shown_leaf, succeed,
+    wait_for,
 };
 use serde_json::json;
 
@@ -172,6 +174,29 @@ fn a_cut_or_edited_audit_log_is_found() {
     // A start in between does not wipe the trace.
     let server = Server::start(&place);
     server.stop();
+    assert_eq!(
+        std::fs::read_to_string(place.data().join("audit.head.broken")).unwrap(),
+        format!("{next} {mac}\n")
+    );
     refuse(&mut verify(&place));
     refuse(claviger().args(["doctor", "--data"]).arg(place.data()));
+}
+
+/// The head is in order, an event long before it is not: found by the walk over the whole log, which no port waits for.
+#[test]
+fn an_edited_event_is_found_while_the_server_serves() {
+    let place = Place::new();
+    place.init();
+    let head = std::fs::read_to_string(place.data().join("audit.head")).unwrap();
+    let edit = "UPDATE audit_event SET object = 'another' WHERE seq = 1";
+    succeed(Command::new("sqlite3").arg(place.data().join("claviger.db")).arg(edit));
+    let server = Server::start(&place);
+    let said = server.wait_until_said("the audit log was changed");
+    assert!(said.contains("event 1"), "{said}");
+    let kept = place.data().join("audit.head.broken");
+    let kept = wait_for("the head is kept", || std::fs::read_to_string(&kept).ok());
+    assert_eq!(kept, head);
+    assert!(plain_get(server.addresses.metrics, "/readyz").unwrap().starts_with("HTTP/1.1 200"));
+    server.stop();
+    refuse(claviger().args(["audit", "verify", "--data"]).arg(place.data()));
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story stops at the first surprise")]
 
+#[expect(dead_code, reason = "this story uses a part")]
 #[path = "common/cli.rs"]
 mod cli;
 mod common;
@@ -106,10 +107,9 @@ fn a_lineage_is_issued_served_rekeyed_and_outlives_a_restart() {
     // A power failure loses nothing that was acknowledged.
     let api = Api::new(&server, &place);
     let late = api.make_lineage("late.example", None);
+    let served = api.wait_until_verified(&late);
     server.kill();
     let server = start(&place, &url);
-    let api = Api::new(&server, &place);
-    let served = api.wait_until_verified(&late);
     assert_eq!(shown_leaf(server.addresses.edge, "late.example"), Some(served));
     server.stop();
     check(&place, &url);
