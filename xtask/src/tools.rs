@@ -24,6 +24,7 @@ const DEBIAN_PACKAGES: &[&str] = &[
     "openssl",
     "postgresql",
     "softhsm2",
+    "sqlite3",
 ];
 
 const CARGO_DENY_VERSION: &str = "0.20.2";

@@ -78,12 +78,14 @@ pub async fn write_head(app: &App) -> Result<(), Error> {
 /// written anew, and the old head is kept beside as the proof.
 async fn replace_head(app: &App) -> Result<(), Error> {
     let path = app.config().data.join(HEAD_FILE);
-    let before = read_head(&path)?;
+    // A head file that cannot be read proves nothing any more; it is kept beside like one that does not fit.
+    let before = read_head(&path).ok();
     let (head, leads_through) = app
         .read("audit.head", move |tx| {
             let leads_through = match before {
-                None | Some((0, _)) => true,
-                Some((seq, mac)) => {
+                None => false,
+                Some(None | Some((0, _))) => true,
+                Some(Some((seq, mac))) => {
                     let at = store::audit::page(tx, &AuditFilter::default(), Some(seq + 1), 1)?;
                     at.first().is_some_and(|event| event.seq == seq && event.mac == mac)
                 }
@@ -96,12 +98,17 @@ async fn replace_head(app: &App) -> Result<(), Error> {
             tracing::error!(
                 "the audit log was cut off or changed; the head before is kept in {BROKEN_HEAD_FILE}"
             );
-            std::fs::rename(&path, path.with_file_name(BROKEN_HEAD_FILE))?;
+            keep_first(&path, &path.with_file_name(BROKEN_HEAD_FILE))?;
         }
         write_head_file(&path, head)
     })
     .await?
     .map_err(|error| Error::internal("the head of the audit log could not be written", &error))
+}
+
+/// The first proof is the one that counts.
+fn keep_first(path: &Path, kept: &Path) -> std::io::Result<()> {
+    if kept.exists() { Ok(()) } else { std::fs::rename(path, kept) }
 }
 
 fn write_head_file(path: &Path, (seq, mac): (i64, [u8; 32])) -> std::io::Result<()> {

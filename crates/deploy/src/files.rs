@@ -9,6 +9,8 @@ mod nginx;
 mod place;
 mod program;
 
+use std::path::{Path, PathBuf};
+
 use domain::connector::{self, Field, FieldKind};
 use pki::format::pem_write;
 use pki::{Fingerprint, Refusal};
@@ -22,6 +24,9 @@ use place::Place;
 const KEY_MODES: &[&str] = &["0600", "0640", "0400", "0440"];
 const FILE_MODES: &[&str] = &["0644", "0640", "0600", "0444"];
 const PRESETS: &[&str] = &["none", "nginx"];
+/// Where nginx may be. Settings only choose from these: who may change a target must not get to run any program.
+const NGINX_BINARIES: &[&str] =
+    &["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx", "/opt/nginx/sbin/nginx"];
 
 const FIELDS: &[Field] = &[
     Field::required("directory", FieldKind::Path, ("Directory", "Where the files go: an absolute path. Its last part is created when it is missing.")),
@@ -32,7 +37,7 @@ const FIELDS: &[Field] = &[
     Field::optional("key_mode", FieldKind::Choice(KEY_MODES), ("Mode of the key", "Who may read the private key.")).or("0600"),
     Field::optional("file_mode", FieldKind::Choice(FILE_MODES), ("Mode of the others", "Who may read the other files.")).or("0644"),
     Field::optional("preset", FieldKind::Choice(PRESETS), ("Program", "Which program uses the files: it is asked whether it takes them, and told to load them. None only writes the files.")).or("none"),
-    Field::optional("nginx_binary", FieldKind::Path, ("nginx", "The nginx program, for its own test of the configuration.")).or("/usr/sbin/nginx"),
+    Field::optional("nginx_binary", FieldKind::Choice(NGINX_BINARIES), ("nginx", "The nginx program, for its own test of the configuration. Left out: the first of these that is there.")),
     Field::optional("nginx_conf", FieldKind::Path, ("nginx configuration", "The configuration file, if it is not the one that was built in.")),
     Field::optional("nginx_prefix", FieldKind::Path, ("nginx prefix", "The prefix directory, if it is not the one that was built in.")),
     Field::optional("pid_file", FieldKind::Path, ("Pid file", "Where nginx writes the number of its main process.")).or("/run/nginx.pid"),
@@ -48,7 +53,11 @@ const ABOUT: About = About {
 };
 
 /// The kind `files`.
-pub struct Files;
+#[derive(Debug, Default)]
+pub struct Files {
+    /// What is run instead of nginx.
+    stand_in: Option<PathBuf>,
+}
 
 impl Target for Files {
     fn about(&self) -> &'static About {
@@ -57,7 +66,7 @@ impl Target for Files {
 
     fn check(&self, settings: &Settings) -> Result<Settings, Vec<Refusal>> {
         let checked = connector::check(FIELDS, settings)?;
-        Place::parse(&checked)?;
+        self.parse(&checked)?;
         Ok(checked)
     }
 
@@ -95,10 +104,40 @@ impl Target for Files {
 }
 
 impl Files {
+    /// With the nginx of this machine.
+    pub const fn new() -> Self {
+        Self { stand_in: None }
+    }
+
+    /// With another program in nginx's place, whatever the settings say. For tests: [`crate::registry`] has none, and
+    /// no setting leads here.
+    pub const fn with_stand_in(program: PathBuf) -> Self {
+        Self { stand_in: Some(program) }
+    }
+
     fn place(&self, settings: &Settings) -> Result<Place, DeployError> {
         let checked = connector::check(FIELDS, settings).map_err(DeployError::Settings)?;
-        Place::parse(&checked).map_err(DeployError::Settings)
+        self.parse(&checked).map_err(DeployError::Settings)
     }
+
+    fn parse(&self, checked: &Settings) -> Result<Place, Vec<Refusal>> {
+        Place::parse(checked, self.nginx_binary(checked))
+    }
+
+    /// The program for these settings, of which the choice was checked.
+    fn nginx_binary(&self, checked: &Settings) -> PathBuf {
+        if let Some(program) = &self.stand_in {
+            return program.clone();
+        }
+        let chosen = checked.get("nginx_binary").map(String::as_str);
+        PathBuf::from(chosen.unwrap_or_else(|| first_that_exists(NGINX_BINARIES)))
+    }
+}
+
+/// The first when none exists: running it says what is wrong.
+fn first_that_exists(programs: &[&'static str]) -> &'static str {
+    let found = programs.iter().find(|program| Path::new(program).exists());
+    found.or(programs.first()).copied().unwrap_or_default()
 }
 
 /// Asks the program whether it takes the files, and tells it to.
@@ -152,5 +191,18 @@ impl NewFiles {
             file(&place.names.certificate, &self.certificate, place.file_mode),
         ];
         key.into_iter().chain(others).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nginx_is_the_first_that_is_there_unless_one_is_chosen() {
+        assert_eq!(first_that_exists(&["/no/such/nginx", "/", "/proc"]), "/");
+        assert_eq!(first_that_exists(&["/no/such/nginx", "/nor/this"]), "/no/such/nginx");
+        let chosen = Settings::from([("nginx_binary".to_owned(), NGINX_BINARIES[3].to_owned())]);
+        assert_eq!(Files::new().nginx_binary(&chosen), Path::new(NGINX_BINARIES[3]));
     }
 }

@@ -83,7 +83,9 @@ pub trait Target: Send + Sync {
 
 /// Every kind of target, in the order in which they are offered.
 pub fn registry() -> &'static [&'static dyn Target] {
-    &[&files::Files, &edge::Edge]
+    static FILES: files::Files = files::Files::new();
+    static KINDS: [&dyn Target; 2] = [&FILES, &edge::Edge];
+    &KINDS
 }
 
 /// The kind of target with this name.

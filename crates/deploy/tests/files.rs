@@ -1,8 +1,6 @@
 //! The target `files`, from outside, with and without a program that uses the files.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -10,10 +8,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use claviger_deploy::files::Files;
 use claviger_deploy::{DeployError, Material, Settings, Target, connector};
-use common::{Authority, TestSigner};
 use pki::{Certificate, PrivateKey};
 use tempfile::TempDir;
+use testkit::{Authority, TestSigner};
 
 const FILES: [&str; 4] = ["privkey.pem", "chain.pem", "fullchain.pem", "cert.pem"];
 
@@ -307,17 +306,18 @@ impl FakeNginx {
     }
 
     fn settings(&self, directory: &Path) -> Settings {
-        let (binary, pid) = (self.at("nginx"), self.at("nginx.pid"));
-        let text = |path: &PathBuf| path.to_str().unwrap().to_owned();
-        settings(
-            directory,
-            &[
-                ("preset", "nginx"),
-                ("nginx_binary", &text(&binary)),
-                ("nginx_conf", "/a conf;rm -rf $HOME"),
-                ("pid_file", &text(&pid)),
-            ],
-        )
+        let pid = self.at("nginx.pid");
+        let pid = pid.to_str().unwrap();
+        let conf = ("nginx_conf", "/a conf;rm -rf $HOME");
+        settings(directory, &[("preset", "nginx"), conf, ("pid_file", pid)])
+    }
+
+    fn target(&self) -> Files {
+        Files::with_stand_in(self.at("nginx"))
+    }
+
+    fn install(&self, pair: &Pair, settings: &Settings) -> Result<bool, DeployError> {
+        self.target().install(settings, &pair.material()).map(|installed| installed.changed)
     }
 }
 
@@ -333,13 +333,13 @@ fn nginx_is_asked_before_and_told_after() {
     let (home, mut nginx) = (TempDir::new().unwrap(), FakeNginx::start());
     let settings = nginx.settings(home.path());
     let (first, second) = (Pair::new(), Pair::new());
-    first.install(&settings).unwrap();
+    nginx.install(&first, &settings).unwrap();
     assert_eq!(nginx.says(), "reloaded");
     assert_eq!(fs::read_to_string(nginx.at("asked")).unwrap(), "-t\n-c\n/a conf;rm -rf $HOME\n");
     let one = current(home.path());
 
     fs::write(nginx.at("refuse"), "").unwrap();
-    let refused = second.install(&settings).unwrap_err();
+    let refused = nginx.install(&second, &settings).unwrap_err();
     assert!(
         matches!(&refused, DeployError::Refused { said } if said.contains("unknown directive")),
         "{refused}"
@@ -347,13 +347,13 @@ fn nginx_is_asked_before_and_told_after() {
     assert_eq!(current(home.path()), one);
     no_marks(home.path());
     // Files that are in use already stay, whatever is wrong with the rest of the configuration.
-    assert!(matches!(first.install(&settings), Err(DeployError::Refused { .. })));
+    assert!(matches!(nginx.install(&first, &settings), Err(DeployError::Refused { .. })));
     assert_eq!(current(home.path()), one);
 
     fs::remove_file(nginx.at("refuse")).unwrap();
-    second.install(&settings).unwrap();
+    nginx.install(&second, &settings).unwrap();
     assert_eq!(nginx.says(), "reloaded");
-    second.put_back(&settings).unwrap();
+    nginx.target().put_back(&settings, second.certificate.fingerprint()).unwrap();
     assert_eq!(nginx.says(), "reloaded");
     assert_eq!(current(home.path()), one);
 }
@@ -365,14 +365,36 @@ fn nobody_else_is_signalled() {
     let ours = std::process::id().to_string();
     for bad in [ours.as_str(), "1", "0", "-1", "2147483647", "99999999999", "nginx", ""] {
         fs::write(nginx.at("nginx.pid"), bad).unwrap();
-        let refused = Pair::new().install(&settings).unwrap_err();
+        let refused = nginx.install(&Pair::new(), &settings).unwrap_err();
         assert!(matches!(refused, DeployError::NotRunning { .. }), "{bad}: {refused}");
         assert!(tree(home.path()).is_empty(), "{bad}");
     }
     fs::remove_file(nginx.at("nginx.pid")).unwrap();
-    assert!(matches!(Pair::new().install(&settings), Err(DeployError::NotRunning { .. })));
+    assert!(matches!(nginx.install(&Pair::new(), &settings), Err(DeployError::NotRunning { .. })));
     fs::remove_file(nginx.at("nginx")).unwrap();
-    let refused = Pair::new().install(&settings).unwrap_err();
+    let refused = nginx.install(&Pair::new(), &settings).unwrap_err();
     assert!(matches!(refused, DeployError::Program { .. }), "{refused}");
     assert!(tree(home.path()).is_empty());
+}
+
+/// Who may change a target chooses among the usual places of nginx, and runs nothing else.
+#[test]
+fn no_setting_names_a_program() {
+    let (home, nginx) = (TempDir::new().unwrap(), FakeNginx::start());
+    let program = nginx.at("nginx");
+    for bad in [program.to_str().unwrap(), "/bin/sh", "/usr/sbin/../../bin/sh", "nginx", "/usr/sbin/nginx -g"]
+    {
+        let mut settings = nginx.settings(home.path());
+        settings.insert("nginx_binary".to_owned(), bad.to_owned());
+        let refusals = files().check(&settings).unwrap_err();
+        assert_eq!((refusals.len(), refusals[0].place.as_str()), (1, "nginx_binary"), "{bad}");
+        assert!(matches!(Pair::new().install(&settings), Err(DeployError::Settings(_))), "{bad}");
+        let certificate = Pair::new().certificate.fingerprint();
+        assert!(matches!(files().put_back(&settings, certificate), Err(DeployError::Settings(_))), "{bad}");
+    }
+    assert!(!nginx.at("asked").exists() && tree(home.path()).is_empty());
+    let mut settings = nginx.settings(home.path());
+    assert!(!files().check(&settings).unwrap().contains_key("nginx_binary"));
+    settings.insert("nginx_binary".to_owned(), "/usr/local/sbin/nginx".to_owned());
+    files().check(&settings).unwrap();
 }

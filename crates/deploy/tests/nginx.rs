@@ -1,8 +1,6 @@
 //! The real nginx: takes a new pair, refuses a broken configuration and goes on with the old one.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-mod common;
-
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -10,10 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use claviger_deploy::{DeployError, Expected, Material, Patience, Settings, connector, verify_within};
-use common::{Authority, TestSigner};
 use outbound::Dialer;
 use pki::Certificate;
 use tempfile::TempDir;
+use testkit::{Authority, TestSigner};
 
 const NGINX: &str = "/usr/sbin/nginx";
 

@@ -1,14 +1,11 @@
 //! The verifier against servers that are right, wrong, slow to change, and lying.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use claviger_deploy::{EndpointLook, Expected, Patience, verify, verify_within};
-use common::{Authority, TestSigner};
 use outbound::Dialer;
 use pki::{Certificate, SubjectAltName};
 use rustls::ServerConfig;
@@ -16,6 +13,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use testkit::{Authority, TestSigner};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;

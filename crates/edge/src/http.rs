@@ -59,11 +59,6 @@ impl Default for HttpLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
-/// The name that the TLS client asked for (SNI), as an extension of each request that came by TLS with one. A `Host`
-/// that differs from it is answered 421 by `web`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerName(pub Arc<str>);
-
 /// Serves the router until `stop`, by TLS if there is a configuration for it ([`crate::ui_config`]). After the stop,
 /// answers in progress go on, at the latest to the drain limit. Streams of events must end by themselves.
 pub async fn serve_http(
@@ -78,7 +73,7 @@ pub async fn serve_http(
     let ending = stop.clone();
     let serve = move |stream, peer| {
         let (acceptor, app, stop) = (acceptor.clone(), app.clone(), ending.clone());
-        let connection = Connection { app, limits, stop, peer: PeerAddress(peer), server_name: None };
+        let connection = Connection { app, limits, stop, peer: PeerAddress(peer) };
         async move { connection.accept(stream, acceptor).await }
     };
     accept_each(listener, &connections, &stop, serve).await;
@@ -90,11 +85,10 @@ struct Connection {
     limits: HttpLimits,
     stop: CancellationToken,
     peer: PeerAddress,
-    server_name: Option<ServerName>,
 }
 
 impl Connection {
-    async fn accept(mut self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+    async fn accept(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
         let deadline = Instant::now() + self.limits.connections.handshake;
         let started = async {
             // Nothing is allocated for a client that says nothing.
@@ -108,7 +102,6 @@ impl Connection {
             Ok(Ok(Started::Plain(stream))) => self.http1(stream).await,
             Ok(Ok(Started::Tls(stream))) => {
                 let (_, session) = stream.get_ref();
-                self.server_name = session.server_name().map(|name| ServerName(name.into()));
                 // Chosen by ALPN alone: waiting for a preface would be waiting without a deadline.
                 if session.alpn_protocol() == Some(b"h2") {
                     self.http2(stream).await;
@@ -168,11 +161,7 @@ impl Connection {
         &self,
         mut request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Body>, std::convert::Infallible>> + Send + 'static {
-        let extensions = request.extensions_mut();
-        extensions.insert(self.peer);
-        if let Some(name) = &self.server_name {
-            extensions.insert(name.clone());
-        }
+        request.extensions_mut().insert(self.peer);
         let (mut app, pace) = (self.app.clone(), self.limits.body);
         async move {
             if uri_size(&request) > URI_SIZE {

@@ -30,7 +30,7 @@ mod tls;
 pub use body::{BodyError, BodyPace};
 pub use caps::Limits;
 pub use counters::{EdgeCounters, HandshakeFailure};
-pub use http::{HttpLimits, PeerAddress, ServerName, serve_http};
+pub use http::{HttpLimits, PeerAddress, serve_http};
 pub use passthrough::{EdgeConfig, serve_edge};
 pub use resolver::{Resolver, Seen, Sources};
 pub use snapshot_check::SnapshotRefused;

@@ -40,15 +40,6 @@ impl EdgeConfig {
     pub fn counters(&self) -> Arc<EdgeCounters> {
         Arc::clone(&self.counters)
     }
-
-    /// Makes every session ticket worthless: the next connection of every client is a full handshake. For the day
-    /// on which a key is compromised.
-    ///
-    /// # Errors
-    /// When there is no randomness for new ticket keys; the old ones stay then.
-    pub fn drop_tickets(&self) -> Result<(), rustls::Error> {
-        self.tls.drop_tickets()
-    }
 }
 
 /// Accepts connections until `stop`: handshake, then the backend of the chosen certificate, or the status page.

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
 use domain::snapshot::Served;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
@@ -29,26 +28,20 @@ pub fn ui_config(resolver: Arc<Resolver>) -> Result<Arc<ServerConfig>, rustls::E
 /// the bytes go to a backend of which we do not know the protocol, and the status page is HTTP/1.1, which needs none.
 pub(crate) struct EdgeTls {
     resolver: Arc<Resolver>,
-    config: ArcSwap<ServerConfig>,
+    config: ServerConfig,
 }
 
 impl EdgeTls {
     pub(crate) fn new(resolver: Arc<Resolver>) -> Result<Self, rustls::Error> {
-        let config = ArcSwap::from_pointee(with_tickets(&resolver)?);
+        let config = with_tickets(&resolver)?;
         Ok(Self { resolver, config })
-    }
-
-    /// Makes every ticket given out so far worthless.
-    pub(crate) fn drop_tickets(&self) -> Result<(), rustls::Error> {
-        self.config.store(Arc::new(with_tickets(&self.resolver)?));
-        Ok(())
     }
 
     /// The configuration for one connection, and where its choice will stand.
     pub(crate) fn for_one(&self) -> (Arc<ServerConfig>, Arc<OneChoice>) {
         let choice = Arc::new(OneChoice { resolver: Arc::clone(&self.resolver), chosen: OnceLock::new() });
         // Shares everything but the resolver with all the others.
-        let mut config = ServerConfig::clone(&self.config.load());
+        let mut config = self.config.clone();
         config.cert_resolver = Arc::clone(&choice) as Arc<dyn ResolvesServerCert>;
         (Arc::new(config), choice)
     }

@@ -19,7 +19,7 @@ use crate::{Problem, Web};
 pub struct Options {
     /// The host names under which this server may be asked, without ports; any other is answered 421.
     pub allowed_hosts: Vec<String>,
-    /// How often one address outside loopback may ask the API.
+    /// How often one address outside loopback may ask the API, or send a page's form.
     pub rate: Rate,
     /// Becomes true when the server stops: streams of events end then, for they would never end by themselves.
     pub stopping: Option<tokio::sync::watch::Receiver<bool>>,
@@ -40,8 +40,30 @@ pub(crate) fn around(router: Router<Web>, web: &Web) -> Router<Web> {
     router.layer(from_fn_with_state(web.clone(), guard))
 }
 
-async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> Response {
-    let correlation = pki::identity::hex(&random_bytes::<8>(web.app().random()));
+/// A caller who hangs up drops the future that answers him. What changes something therefore runs by itself: an action
+/// that was begun is done to its end, its answer is kept for its `Idempotency-Key`, and its refusal is recorded.
+async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return answer(web, request, next).await;
+    }
+    let kind = Kind::of(request.uri().path());
+    let answered = tokio::spawn(answer(web.clone(), request, next)).await;
+    match answered {
+        Ok(response) => response,
+        Err(panic) => {
+            let problem = Problem::from(app::Error::internal("a request ended badly", &panic));
+            let mut response = match kind {
+                Kind::Api => problem.into_response(),
+                Kind::Page => crate::page::problem::draw(&problem),
+            };
+            put_headers(response.headers_mut(), &correlation(&web));
+            response
+        }
+    }
+}
+
+async fn answer(web: Web, mut request: Request, next: Next) -> Response {
+    let correlation = correlation(&web);
     let caller = Caller::default();
     request.extensions_mut().insert(caller.clone());
     let kind = Kind::of(request.uri().path());
@@ -55,11 +77,12 @@ async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> Resp
     log(&response, &correlation);
     if let Some(problem) = response.extensions().get::<Problem>().cloned() {
         access::record(&web, &caller, &problem, is_read).await;
-    }
-    if kind == Kind::Page
-        && let Some(problem) = response.extensions_mut().remove::<Problem>()
-    {
-        response = as_page(&web, &problem, if is_read { &asked } else { "/" }).await;
+        if kind == Kind::Page {
+            response = as_page(&web, &problem, if is_read { &asked } else { "/" }).await;
+        }
+        if let Some(wait) = problem.retry_after(web.app().now()) {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
     }
     if closes && response.status() == StatusCode::PAYLOAD_TOO_LARGE {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -68,20 +91,30 @@ async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> Resp
     response
 }
 
+fn correlation(web: &Web) -> String {
+    pki::identity::hex(&random_bytes::<8>(web.app().random()))
+}
+
 fn check(web: &Web, request: &Request) -> Result<(), Problem> {
     check_method(request.method())?;
     check_target(request.uri())?;
     let host = check_host(web, request)?;
     check_origin(request, host)?;
-    if Kind::of(request.uri().path()) == Kind::Api {
-        let taken = web.limits().take(peer(request.extensions()), web.app().now());
-        taken.map_err(|seconds| {
-            let what = "there were too many requests from your address";
-            let repair = format!("Wait {seconds} seconds.");
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", what, repair).after(seconds)
-        })?;
+    check_rate(web, request)
+}
+
+/// Programs are counted whatever they ask, browsers when they send something: log-ins and set-up codes are guessed by
+/// sending. Whether there is a session does not matter: nobody fills in twenty forms a second.
+fn check_rate(web: &Web, request: &Request) -> Result<(), Problem> {
+    if Kind::of(request.uri().path()) == Kind::Page && request.method().is_safe() {
+        return Ok(());
     }
-    Ok(())
+    let taken = web.limits().take(peer(request.extensions()), web.app().now());
+    taken.map_err(|seconds| {
+        let what = "there were too many requests from your address";
+        let repair = format!("Wait {seconds} seconds.");
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", what, repair).after(seconds)
+    })
 }
 
 fn check_method(method: &Method) -> Result<(), Problem> {

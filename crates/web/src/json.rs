@@ -1,5 +1,7 @@
 //! JSON as it comes in: bounded in depth and number, no key twice, every text trimmed.
 
+pub(crate) mod fit;
+
 use std::cell::Cell;
 use std::fmt;
 
@@ -28,10 +30,10 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
         )
         .at(place)
     })?;
-    T::deserialize(value).map_err(|error| {
+    fit::value(value).map_err(|misfit| {
         Refusal::new(
             "input.field",
-            format!("the body does not fit: {}", reason(&error)),
+            format!("the body does not fit: {misfit}"),
             "The API's description says which fields there are.",
         )
     })
@@ -154,6 +156,12 @@ mod tests {
         for body in [r#"{"label":"x","role":"admin"}"#, "{}", r#"{"label":1}"#, "[]", "null"] {
             assert_eq!(code(body.as_bytes()), "input.field", "{body}");
         }
+    }
+
+    #[test]
+    fn a_secret_of_another_type_is_not_repeated() {
+        let refusal = read::<Sample>(br#"{"label": 123456}"#).unwrap_err();
+        assert_eq!(refusal.what, "the body does not fit: label: expected a string, not a number");
     }
 
     #[test]

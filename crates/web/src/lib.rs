@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`routes`] (every address there is), then [`permit`], then [`csr::api`].
 
+mod accept;
 pub mod access;
 pub mod api_key;
 pub mod audit;

@@ -9,7 +9,7 @@ use http::request::Parts;
 
 use crate::access::{self, Recognised};
 use crate::routes::Row;
-use crate::{Problem, Web};
+use crate::{Problem, Web, accept};
 
 /// The caller may do `U`. Dereferences to the [`Authorized`] value that `app` wants.
 pub struct Permit<U: Use> {
@@ -67,6 +67,7 @@ impl<U: Use + Default> FromRequestParts<Web> for Permit<U> {
         let object = object_of(parts, web).await;
         let authorized = authorize(recognised.actor(), U::default(), &object);
         let authorized = authorized.map_err(|refused| Problem::forbidden(refused.permission))?;
+        accept::expect_acceptable(&parts.headers, Row::of(&parts.extensions)?)?;
         Ok(Self { authorized, recognised })
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
 use axum::response::{IntoResponse, Response};
+use domain::Moment;
+use domain::clock::SECOND;
 use http::{HeaderValue, StatusCode, header};
 use pki::Refusal;
 use serde::Serialize;
@@ -32,6 +34,8 @@ pub struct Details {
     pub repair: String,
     /// Seconds after which the same request may come again.
     pub retry_after: Option<i64>,
+    /// The moment from which it may; the guard, which has a clock, says it in seconds.
+    pub until: Option<Moment>,
     /// Whether `app` has the refusal in its audit log already; what is refused before `app` is reached, is not.
     pub recorded: bool,
 }
@@ -53,6 +57,7 @@ impl Problem {
             what: what.into(),
             repair: repair.into(),
             retry_after: None,
+            until: None,
             recorded: false,
         }))
     }
@@ -69,6 +74,12 @@ impl Problem {
     pub fn after(mut self, seconds: i64) -> Self {
         self.retry_after = Some(seconds.max(1));
         self
+    }
+
+    /// The header `Retry-After`, in whole seconds from now (RFC 9110, 10.2.3); none when waiting helps nothing.
+    pub(crate) fn retry_after(&self, now: Moment) -> Option<HeaderValue> {
+        let waits = |until: Moment| (until.since(now) + SECOND - 1).div_euclid(SECOND).max(1);
+        self.retry_after.or(self.until.map(waits)).map(HeaderValue::from)
     }
 
     /// A request that cannot be read: 400.
@@ -122,7 +133,7 @@ impl Problem {
     }
 }
 
-/// First letter in upper case, a full stop at the end: messages have neither (`HOUSE.md` 8).
+/// First letter in upper case, a full stop at the end: messages have neither (`ARCHITECTURE.md`).
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let Some(first) = letters.next() else { return String::new() };
@@ -183,9 +194,6 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&ProblemBody::from(&self)).unwrap_or_default();
         let mut response =
             (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
         response.extensions_mut().insert(self);
         response
     }
@@ -216,8 +224,10 @@ impl From<app::Error> for Problem {
             Error::Invalid(fields) => Self::fields(fields),
             Error::Throttled { until, .. } => {
                 let repair = format!("Try again after {until}.");
-                Self::new(StatusCode::TOO_MANY_REQUESTS, code, what, repair)
-                    .with_metadata(vec![until.to_string()])
+                let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, code, what, repair)
+                    .with_metadata(vec![until.to_string()]);
+                problem.until = Some(until);
+                problem
             }
             Error::TokenUnavailable { token } => {
                 let repair = "Log the token in with its PIN, then try again.";
@@ -294,6 +304,18 @@ mod tests {
             let problem = Problem::from(error);
             assert_eq!((problem.status.as_u16(), problem.code.as_str()), (status, code));
         }
+    }
+
+    #[test]
+    fn who_is_throttled_is_told_the_seconds() {
+        let throttled = |until| {
+            Problem::from(app::Error::Throttled { until: Moment(until), what: String::new() })
+                .retry_after(Moment(10_000))
+        };
+        for (until, seconds) in [(10_001, 1), (10_999, 1), (40_500, 31), (9_000, 1)] {
+            assert_eq!(throttled(until), Some(HeaderValue::from(seconds)), "{until}");
+        }
+        assert_eq!(Problem::unauthorized().retry_after(Moment(0)), None);
     }
 
     #[test]

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use app::audit::Verified;
+use app::audit::{BROKEN_HEAD_FILE, Verified};
 use clap::Args;
 
 use super::init::explain;
 use super::installation::{At, Expect, Installation, OlderTables};
-use super::running::BROKEN_HEAD_FILE;
 use crate::cli::output;
 
 /// Verifies the audit log: every event is there, unchanged and in its order, and none is cut off at the end.

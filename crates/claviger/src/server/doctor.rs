@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use app::App;
+use app::audit::BROKEN_HEAD_FILE;
 use app::certificate::CertificateView;
 use clap::Args;
 use domain::permission::uses;
@@ -13,7 +14,6 @@ use store::Store;
 
 use super::init::explain;
 use super::installation::{At, Expect, Installation, OlderTables};
-use super::running::BROKEN_HEAD_FILE;
 use super::secret_file;
 use crate::cli::output;
 

@@ -126,6 +126,9 @@ impl DataDirectory {
     /// The same; a directory without data gets a new key.
     pub fn instance_key_or_new(&self, random: &dyn Random) -> anyhow::Result<InstanceKey> {
         if credential().is_some() || !self.is_unused() {
+            if self.key_file().exists() {
+                secret_file::sweep(&self.key_file());
+            }
             return self.instance_key();
         }
         let key = InstanceKey::generate(random);
@@ -203,6 +206,21 @@ mod tests {
         directory.prepare(&Database::Sqlite(directory.database_file())).unwrap();
         assert!(directory.instance_key_or_new(&SystemRandom).is_err());
         assert!(!directory.key_file().exists());
+    }
+
+    #[test]
+    fn a_start_that_was_killed_at_the_key_does_not_stop_the_next() {
+        let data = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(data.path()).unwrap();
+        let left = data.path().join(format!(".{KEY_FILE}.1.new"));
+        std::fs::write(&left, "").unwrap();
+        assert!(directory.is_unused());
+        let key = directory.instance_key_or_new(&SystemRandom).unwrap();
+        assert!(!left.exists());
+        // Killed after the key had its name: the second name goes at the next start.
+        std::fs::hard_link(directory.key_file(), &left).unwrap();
+        assert_eq!(directory.instance_key_or_new(&SystemRandom).unwrap().bytes(), key.bytes());
+        assert!(!left.exists());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What runs the product, and what is done by whoever holds its data directory.
 
 pub mod audit;
+mod audit_head;
 pub mod backup;
 pub mod demo;
 pub mod doctor;

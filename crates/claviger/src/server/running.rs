@@ -13,13 +13,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::audit_head::OldHead;
 use super::first_certificate::{self, InFront};
 use super::installation::{Installation, OlderTables};
 use super::listeners::{Addresses, Listeners};
 use super::{metrics, process, world};
-
-/// The head of an audit log that was found cut or changed at a start.
-pub const BROKEN_HEAD_FILE: &str = "audit.head.broken";
 
 /// A server that runs until [`Running::stop`].
 pub struct Running {
@@ -38,7 +36,7 @@ impl Running {
     pub async fn start(installation: &Installation, listeners: Listeners) -> anyhow::Result<Self> {
         process::raise_file_limit();
         let addresses = listeners.addresses;
-        let app = open(installation, &addresses).await?;
+        let (app, head) = open(installation, &addresses).await?;
         let stop = CancellationToken::new();
         let InFront { snapshots, signers } = serve_first(&app, &stop).await?;
         let (seen, told) = mpsc::channel(256);
@@ -48,6 +46,7 @@ impl Running {
         let mut running = Self { app, addresses, resolver, snapshots, stop, stopping, parts };
         running.start_clockwork(told);
         running.start_listeners(installation, listeners)?;
+        running.start_verifying(head);
         Ok(running)
     }
 
@@ -110,6 +109,22 @@ impl Running {
         });
     }
 
+    /// A long log takes its time: no port waits for it.
+    fn start_verifying(&mut self, head: OldHead) {
+        let (app, stop) = (Arc::clone(&self.app), self.stop.clone());
+        self.parts.spawn(async move {
+            let verified = tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                verified = head.verify(&app) => verified,
+            };
+            if let Err(error) = verified {
+                tracing::error!(error = format!("{error:#}"), "the audit log was not verified at this start");
+            }
+            stop.cancelled().await;
+            "the audit log's verifier"
+        });
+    }
+
     fn start_listeners(&mut self, installation: &Installation, listeners: Listeners) -> anyhow::Result<()> {
         let limits = installation.config.edge_limits();
         let edge =
@@ -157,8 +172,9 @@ impl Running {
     }
 }
 
-/// Opens the application with the addresses that it really got.
-async fn open(installation: &Installation, addresses: &Addresses) -> anyhow::Result<Arc<App>> {
+/// Opens the application with the addresses that it really got, and looks at the audit log's head before the clockwork
+/// writes it anew.
+async fn open(installation: &Installation, addresses: &Addresses) -> anyhow::Result<(Arc<App>, OldHead)> {
     let store = installation.open_store(OlderTables::Migrate).await?;
     let config = app::Config {
         base_url: installation.config.base_url(addresses.ui.port()),
@@ -166,21 +182,9 @@ async fn open(installation: &Installation, addresses: &Addresses) -> anyhow::Res
         ..installation.app_config()
     };
     let app = installation.open_app(store, config).await?;
-    check_audit_log(&app).await?;
-    Ok(app)
-}
-
-/// Looks whether the audit log still reaches as far as the head file says, before that file is written anew. A server
-/// whose log was cut goes on serving, but the head that proves the cut is kept for `audit verify` and `doctor`.
-async fn check_audit_log(app: &App) -> anyhow::Result<()> {
-    let Err(error) = app::audit::check(app).await else { return Ok(()) };
-    tracing::error!(%error, "the audit log was changed while the server was down");
-    let head = app.config().data.join(app::audit::HEAD_FILE);
-    let kept = app.config().data.join(BROKEN_HEAD_FILE);
-    if head.exists() && !kept.exists() {
-        std::fs::copy(&head, &kept).with_context(|| format!("cannot write {}", kept.display()))?;
-    }
-    Ok(())
+    let head = OldHead::read(&app.config().data)?;
+    head.compare(&app).await?;
+    Ok((app, head))
 }
 
 /// What is served from the first moment on: what the store says, or before the first start a certificate for setup.

@@ -33,8 +33,8 @@ impl Names {
 }
 
 impl Place {
-    /// Reads settings that `domain::connector::check` has let through.
-    pub(super) fn parse(settings: &Settings) -> Result<Self, Vec<Refusal>> {
+    /// Reads settings that `domain::connector::check` has let through; nginx is the program `nginx_binary`.
+    pub(super) fn parse(settings: &Settings, nginx_binary: PathBuf) -> Result<Self, Vec<Refusal>> {
         let text = |name: &str| settings.get(name).cloned().unwrap_or_default();
         let path = |name: &str| settings.get(name).map(PathBuf::from);
         let mode = |name: &str| u32::from_str_radix(&text(name), 8).unwrap_or(0o600);
@@ -45,7 +45,7 @@ impl Place {
             key: text("key_file"),
         };
         let nginx = (text("preset") == "nginx").then(|| Nginx {
-            binary: path("nginx_binary").unwrap_or_default(),
+            binary: nginx_binary,
             conf: path("nginx_conf"),
             prefix: path("nginx_prefix"),
             pid_file: path("pid_file").unwrap_or_default(),

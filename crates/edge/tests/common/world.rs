@@ -10,12 +10,11 @@ use domain::lineage::Backend;
 use domain::snapshot::Served;
 use domain::{Clock, Moment, Signers, Snapshot};
 use pki::{Certificate, KeyId, Signer};
+use testkit::{Authority, TestSigner};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use super::{Authority, TestSigner};
 
 /// 2030.
 struct Fixed;
@@ -60,7 +59,6 @@ pub struct World {
 pub struct Running {
     pub address: SocketAddr,
     pub counters: Arc<EdgeCounters>,
-    pub edge: EdgeConfig,
     pub task: JoinHandle<()>,
 }
 
@@ -136,8 +134,9 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let edge = EdgeConfig::new(Arc::clone(&self.resolver), limits).unwrap();
-        let task = tokio::spawn(serve_edge(listener, edge.clone(), self.stop.clone()));
-        Running { address, counters: edge.counters(), edge, task }
+        let counters = edge.counters();
+        let task = tokio::spawn(serve_edge(listener, edge, self.stop.clone()));
+        Running { address, counters, task }
     }
 }
 

@@ -4,11 +4,10 @@ use axum::extract::{FromRequest, Request};
 use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::de::value::{Error as FieldError, MapDeserializer};
 
 use super::{MAX_BODY, media_type, read_all, wrong_type};
 use crate::access::{self, CSRF_FIELD, Caller, CsrfOwed};
-use crate::{Problem, Web};
+use crate::{Problem, Web, json};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -54,9 +53,8 @@ impl<T: DeserializeOwned> FromRequest<Web> for PageForm<T> {
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, Problem> {
         let fields = PageFields::from_request(request, web).await?;
-        let pairs = MapDeserializer::<_, FieldError>::new(fields.0.into_iter());
-        T::deserialize(pairs).map(Self).map_err(|error| {
-            let what = format!("the form does not fit: {error}");
+        json::fit::fields(fields.0).map(Self).map_err(|misfit| {
+            let what = format!("the form does not fit: {misfit}");
             Problem::bad_request("input.field", what, "Load the page again and fill it in anew.")
         })
     }

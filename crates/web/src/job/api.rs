@@ -5,6 +5,7 @@ use app::filter::JobFilter;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::Authorized;
 use domain::id::JobId;
 use domain::job::Job;
 use domain::permission::uses;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::body::Id;
-use crate::events::{self, Follow, ProgressJson};
+use crate::events::{self, Follow};
 use crate::list::{Asked, Listing, Paging, parse_some};
 use crate::{Permit, Problem, Web};
 
@@ -119,12 +120,11 @@ pub async fn events(
 ) -> Result<Response, Problem> {
     let progress = web.app().progress();
     let job = app::job::find(web.app(), &by, &id).await?;
-    let said = if job.progress.is_empty() { job.trouble } else { job.progress };
-    let known = ProgressJson { job: job.id.to_string(), state: job.state.name(), progress: said };
-    Ok(events::stream(&web, Follow::One(id.to_string()), Some((known, job.state)), progress).into_response())
+    let follow = Follow::One(Box::new(job), Authorized::clone(&by));
+    Ok(events::stream(&web, follow, progress).into_response())
 }
 
 /// `GET /jobs/events`: every job's.
 pub async fn all_events(State(web): State<Web>, _by: Permit<uses::ViewCertificates>) -> Response {
-    events::stream(&web, Follow::All, None, web.app().progress()).into_response()
+    events::stream(&web, Follow::All, web.app().progress()).into_response()
 }

@@ -32,9 +32,6 @@ pub fn draw(problem: &Problem) -> Response {
     let body = page.render().unwrap_or_else(|_| sentence(&problem.what));
     let mut answer = (problem.status, Html(body)).into_response();
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(seconds) = problem.retry_after {
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
     answer
 }
 

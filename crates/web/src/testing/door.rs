@@ -238,6 +238,116 @@ async fn too_many_requests_from_one_address_wait() {
 }
 
 #[tokio::test]
+async fn forms_from_one_address_wait_too_and_pages_do_not() {
+    let house = House::new().await;
+    let send = async |method: &str, path: &str| {
+        let head = request(method, path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut request = head.body(Body::from("name=nobody&password=guess&code=")).unwrap();
+        request.extensions_mut().insert(Peer(SocketAddr::from(([192, 0, 2, 7], 1))));
+        house.send(request).await
+    };
+    for path in ["/login", "/setup/code", "/setup", "/keys/new"].into_iter().cycle().take(20) {
+        assert_ne!(send("POST", path).await.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+    for path in ["/login", "/setup/code", "/setup", "/keys/new", "/api/v1/login"] {
+        let refused = send("POST", path).await;
+        assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, "1"), "{path}");
+        let kind =
+            if path.starts_with("/api") { "application/problem+json" } else { "text/html; charset=utf-8" };
+        assert_eq!(refused.header("content-type"), kind, "{path}");
+    }
+    assert_eq!(send("GET", "/login").await.status, StatusCode::OK);
+    house.clock.advance(1_000);
+    assert_ne!(send("POST", "/login").await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn who_guesses_passwords_is_told_when_to_come_again() {
+    let house = House::new().await;
+    let guess = async || {
+        let body = json!({ "username": ADMIN, "password": "wrong" });
+        house.send(json(request("POST", "/api/v1/login"), &body)).await
+    };
+    let mut refused = guess().await;
+    for _ in 0..20 {
+        if refused.status == StatusCode::TOO_MANY_REQUESTS {
+            break;
+        }
+        refused = guess().await;
+    }
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "throttled"));
+    let seconds: i64 = refused.header("retry-after").parse().unwrap();
+    assert!(seconds > 0);
+    house.clock.advance(seconds * 1_000);
+    assert_eq!(guess().await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn an_action_goes_on_when_its_caller_hangs_up() {
+    let house = House::new().await;
+    let key = house.key(&Role::ALL).await;
+    let mut begun = json(request("POST", KEYS).header(AUTHORIZATION, &key), &json!({ "label": "begun" }));
+    begun.extensions_mut().insert(Peer(SocketAddr::from(([127, 0, 0, 1], 50_000))));
+    let mut answer = Box::pin(house.router.clone().oneshot(begun));
+    assert!(futures_util::FutureExt::now_or_never(answer.as_mut()).is_none());
+    drop(answer);
+    let is_made = async || {
+        let keys = house.call("GET", KEYS, &key, json!(null)).await.json();
+        keys["items"].as_array().unwrap().iter().any(|held| held["label"] == "begun")
+    };
+    let made = tokio::time::timeout(std::time::Duration::from_secs(30), async { while !is_made().await {} });
+    made.await.expect("the key is made");
+    assert_eq!(house.events(1).await[0].0, "key.generate");
+}
+
+#[tokio::test]
+async fn who_cannot_read_json_is_told_so_before_anything_is_done() {
+    let house = House::new().await;
+    let key = house.key(&Role::ALL).await;
+    let ask = async |method: &str, path: &str, accept: &str| {
+        let head = request(method, path).header(AUTHORIZATION, &key).header("accept", accept);
+        let body = if method == "GET" { json!(null) } else { json!({ "label": "a" }) };
+        house.send(json(head, &body)).await
+    };
+    for (method, path, accept, status) in [
+        ("GET", KEYS, "image/png", 406),
+        ("GET", KEYS, "image/png, */*;q=0.1", 200),
+        ("GET", KEYS, "application/*", 200),
+        ("POST", KEYS, "image/png", 406),
+        ("POST", KEYS, "application/json", 201),
+        ("GET", "/api/v1/openapi.json", "image/png", 200),
+    ] {
+        let answer = ask(method, path, accept).await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path} {accept}");
+        assert!(status != 406 || answer.code() == "request.accept");
+    }
+    assert_eq!(
+        house
+            .send(request("GET", KEYS).header("accept", "image/png").body(Body::empty()).unwrap())
+            .await
+            .status,
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_secret_of_the_wrong_type_is_not_sent_back() {
+    let house = House::new().await;
+    let key = house.key(&Role::ALL).await;
+    for (path, body, field) in [
+        ("/api/v1/login", json!({ "username": "a", "password": 987_654 }), "password"),
+        ("/api/v1/user/password", json!({ "old_password": [987_654], "new_password": "a" }), "old_password"),
+        ("/api/v1/tokens/soft/login", json!({ "password": { "987654": 987_654 } }), "password"),
+    ] {
+        let method = if path.ends_with("user/password") || path.contains("tokens") { "PUT" } else { "POST" };
+        let answer = house.call(method, path, &key, body).await;
+        let said = answer.json()["detail"].to_string();
+        assert_eq!(answer.code(), "input.field", "{path} {said}");
+        assert!(said.contains(&format!("{field}: expected a string")) && !said.contains("987"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_request_twice_is_done_once() {
     let house = House::new().await;
     let key = house.key(&Role::ALL).await;

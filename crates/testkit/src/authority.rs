@@ -1,5 +1,6 @@
-//! Keys, a CA and certificates for the tests of this crate.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses its part")]
+//! Keys in memory, a CA and its certificates.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -30,12 +31,14 @@ enum Pair {
 }
 
 impl TestSigner {
+    /// A new P-256 key.
     pub fn ec() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let pkcs8 = pair.to_pkcs8v1().unwrap().as_ref().to_vec();
         Self::new(Pair::Ec(pair), pkcs8)
     }
 
+    /// A new RSA key of 2048 bits.
     pub fn rsa() -> Self {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         let pkcs8 = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref().to_vec();
@@ -51,10 +54,12 @@ impl TestSigner {
         Self { pair, public_key, pkcs8 }
     }
 
+    /// The private key itself.
     pub fn private_key(&self) -> PrivateKey {
         PrivateKey::from_pkcs8_der(&self.pkcs8).unwrap()
     }
 
+    /// The private key as PKCS#8 in DER.
     pub fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }
@@ -104,10 +109,18 @@ fn padding(scheme: SignatureScheme) -> &'static dyn RsaEncoding {
 /// A CA: a root that nobody sends, and the intermediate that signs.
 pub struct Authority {
     signer: TestSigner,
+    /// The one that signs.
     pub intermediate: Certificate,
 }
 
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Authority {
+    /// A new one, with keys of its own.
     pub fn new() -> Self {
         let (root, signer) = (TestSigner::ec(), TestSigner::ec());
         let purpose = Purpose::Intermediate { path_len: 0 };

@@ -1,0 +1,4 @@
+//! Targets and their kinds.
+
+pub mod api;
+pub mod page;
