@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::clock::MINUTE;
-use domain::id::TokenId;
+use domain::id::{IssuerId, TokenId};
 use domain::key::SealedKey;
 use domain::permission::{Use, authorize, uses};
 use domain::snapshot::Signers;
@@ -12,6 +12,7 @@ use domain::{Actor, Authorized, Moment};
 use pki::{KeyId, Signer};
 use token::Sessions;
 
+use crate::issuer::Authority;
 use crate::{App, Error};
 
 /// Opens a sealed key for what was authorized.
@@ -19,6 +20,44 @@ pub fn open<U: Use>(app: &App, sealed: &SealedKey, proof: &Authorized<U>) -> Res
     let session = app.sessions().session(&sealed.token);
     let session = session.ok_or_else(|| Error::TokenUnavailable { token: sealed.token.clone() })?;
     Ok(session.signer(sealed, proof)?)
+}
+
+/// Our CAs, read once, and their keys as they were opened, each with the generation of sessions that it was opened in.
+/// They sign many certificates; reading and opening them costs more than a signature.
+#[derive(Default)]
+pub struct Authorities {
+    pairs: RwLock<HashMap<IssuerId, Authority>>,
+    signers: RwLock<HashMap<KeyId, (u64, Arc<dyn Signer>)>>,
+}
+
+impl Authorities {
+    /// The CAs of an issuer, if they were read before.
+    pub(crate) fn pair(&self, issuer: &IssuerId) -> Option<Authority> {
+        self.pairs.read().unwrap_or_else(PoisonError::into_inner).get(issuer).cloned()
+    }
+
+    /// Keeps what was read.
+    pub(crate) fn keep_pair(&self, issuer: &IssuerId, authority: &Authority) {
+        let mut pairs = self.pairs.write().unwrap_or_else(PoisonError::into_inner);
+        pairs.insert(issuer.clone(), authority.clone());
+    }
+}
+
+/// Opens the key of a CA of ours, or takes it as it was opened before.
+pub fn open_authority(
+    app: &App,
+    sealed: &SealedKey,
+    proof: &Authorized<uses::IssueCertificate>,
+) -> Result<Arc<dyn Signer>, Error> {
+    let (kept, generation) = (app.authorities(), app.sessions().generation());
+    let known = kept.signers.read().unwrap_or_else(PoisonError::into_inner).get(&sealed.id).cloned();
+    if let Some((_, signer)) = known.filter(|(opened, _)| *opened == generation) {
+        return Ok(signer);
+    }
+    let signer = open(app, sealed, proof)?;
+    let mut all = kept.signers.write().unwrap_or_else(PoisonError::into_inner);
+    all.insert(sealed.id, (generation, Arc::clone(&signer)));
+    Ok(signer)
 }
 
 /// How long a key stays on the ring after it is wanted no more: the edge may still choose by the snapshot before, and

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit, broadcast, watch};
 use crate::Error;
 use crate::job::Progress;
 use crate::setup::SetupCode;
-use crate::signing::KeyRing;
+use crate::signing::{Authorities, KeyRing};
 
 /// How this server is set up, from its configuration file and command line.
 #[derive(Clone, Debug)]
@@ -73,6 +73,7 @@ pub struct App {
     instance: Arc<InstanceKey>,
     sessions: Arc<Sessions>,
     ring: Arc<KeyRing>,
+    authorities: Authorities,
     snapshot: watch::Sender<Arc<Snapshot>>,
     /// Held while a snapshot is built and published.
     snapshot_turn: Mutex<()>,
@@ -105,6 +106,7 @@ impl App {
             config,
             instance,
             ring: Arc::new(KeyRing::new(Arc::clone(&sessions))),
+            authorities: Authorities::default(),
             sessions,
             snapshot: watch::Sender::new(Arc::new(Snapshot::default())),
             snapshot_turn: Mutex::new(()),
@@ -194,6 +196,11 @@ impl App {
     /// The keys that the edge signs with.
     pub fn ring(&self) -> &Arc<KeyRing> {
         &self.ring
+    }
+
+    /// The opened keys of our CAs.
+    pub(crate) fn authorities(&self) -> &Authorities {
+        &self.authorities
     }
 
     /// The same, as the edge knows it.

@@ -261,13 +261,12 @@ impl<'a> Asked<'a> {
             let seen = deployment["certificate"] == current && deployment["state"] == "verified";
             (current != imported && seen).then(|| Some(current.to_owned()))
         })?;
-        if self.server.has_ended() {
+        // Killed after it said so, it shows nothing any more; alive, it shows what it said.
+        let Some(shown) = shown_leaf(self.server.addresses.edge, NAME) else {
+            wait_for("a server that shows nothing has died", || self.server.has_ended().then_some(()));
             return None;
-        }
-        assert_eq!(
-            shown_leaf(self.server.addresses.edge, NAME).map(|leaf| leaf.to_string()),
-            Some(verified.clone())
-        );
+        };
+        assert_eq!(shown.to_string(), verified);
         Some(verified)
     }
 

@@ -105,6 +105,13 @@ struct Wishes {
     extended_key_usages: Vec<String>,
 }
 
+/// What proves that the sender has the private key.
+struct Proof<'a> {
+    algorithm: &'a [u8],
+    content: &'a [u8],
+    signature: &'a [u8],
+}
+
 impl Csr {
     /// Reads a CSR. The attributes may be missing altogether, as old devices send it; a challengePassword is
     /// ignored.
@@ -113,6 +120,20 @@ impl Csr {
     /// CA:TRUE or keyCertSign, or twice for the same), `limit.san_count`, `san.idna`, and keys that nobody
     /// may use (`key.*`).
     pub fn parse(der: &[u8]) -> Result<Self, Refusal> {
+        let (csr, proof) = Self::read(der)?;
+        if csr.public_key.verify(proof.algorithm, proof.content, proof.signature) {
+            Ok(csr)
+        } else {
+            Err(bad_signature())
+        }
+    }
+
+    /// Reads a CSR that was signed here and kept ever since; its signature is not verified again.
+    pub fn of_own(der: &[u8]) -> Result<Self, Refusal> {
+        Ok(Self::read(der)?.0)
+    }
+
+    fn read(der: &[u8]) -> Result<(Self, Proof<'_>), Refusal> {
         if der.len() > MAX_CSR {
             let what = format!("the CSR has {} octets, {MAX_CSR} are allowed", der.len());
             return Err(Refusal::new("input.too_large", what, "Make it again with fewer names."));
@@ -134,15 +155,13 @@ impl Csr {
         let Some((0, signature)) = signature.split_first() else {
             return Err(bad_signature());
         };
-        if !public_key.verify(algorithm, content.whole, signature) {
-            return Err(bad_signature());
-        }
         let wishes = Wishes::read(attributes.map_or(&[], |attributes| attributes.value))?;
         if let Some(refusal) = wishes.names.iter().find_map(SubjectAltName::idna_refusal) {
             return Err(refusal);
         }
         let findings = findings(&subject, &public_key, &wishes.names);
-        Ok(Self { der: der.to_vec(), subject, public_key, wishes, findings })
+        let proof = Proof { algorithm, content: content.whole, signature };
+        Ok((Self { der: der.to_vec(), subject, public_key, wishes, findings }, proof))
     }
 
     /// The DER, as read.

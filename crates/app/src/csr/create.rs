@@ -201,5 +201,5 @@ pub(crate) fn record_csr(
 
 /// What stands in a request that is kept here.
 pub(crate) fn read(entry: &CsrEntry) -> Result<Csr, Error> {
-    Csr::parse(&entry.der).map_err(|refusal| Error::internal("a kept CSR cannot be read", &refusal))
+    Csr::of_own(&entry.der).map_err(|refusal| Error::internal("a kept CSR cannot be read", &refusal))
 }

@@ -52,6 +52,20 @@ pub(crate) async fn ensure_authority(
     by: &Authorized<uses::IssueCertificate>,
     issuer: &Issuer,
 ) -> Result<Authority, Error> {
+    // Once made, the pair of an issuer stays as it is.
+    if let Some(authority) = app.authorities().pair(&issuer.id) {
+        return Ok(authority);
+    }
+    let authority = find_or_create(app, by, issuer).await?;
+    app.authorities().keep_pair(&issuer.id, &authority);
+    Ok(authority)
+}
+
+async fn find_or_create(
+    app: &App,
+    by: &Authorized<uses::IssueCertificate>,
+    issuer: &Issuer,
+) -> Result<Authority, Error> {
     let (id, http_url) = (issuer.id.clone(), app.config().http_url.clone());
     let known = app
         .read("authority.find", move |tx| {

@@ -42,7 +42,10 @@ pub(crate) async fn renew(app: &App, job: &Job, wish: Wish) -> Result<Done, Erro
     let state = load(app, &id).await?;
     if let Some(order) = state.order.clone() {
         return match order.state {
-            OrderState::Processing => finish(app, &by, job, &state, order).await,
+            OrderState::Processing => {
+                let authority = authority_of(app, &by, &state.issuer).await?;
+                finish(app, &by, job, &state, (order, authority)).await
+            }
             OrderState::Pending | OrderState::Ready | OrderState::Valid | OrderState::Invalid => {
                 Ok(Done::said("an order is under way already"))
             }
@@ -90,7 +93,7 @@ async fn place(
         added_name: None,
     };
     let der = csr::sign(app, by, &sealed, &subject, state.lineage.usage).await?;
-    let request = Csr::parse(&der)?;
+    let request = Csr::of_own(&der)?;
     let authority = authority_of(app, by, &state.issuer).await?;
     let answer = prepare(app, &state, &request, authority.as_ref())?;
     let entry =
@@ -114,7 +117,7 @@ async fn place(
     store_order(app, job, (made, entry, order.clone()), said.clone()).await?;
     match said {
         Some(what) => Ok(Done::said(what)),
-        None => finish(app, by, job, &state, order).await,
+        None => finish(app, by, job, &state, (order, authority)).await,
     }
 }
 
@@ -205,15 +208,13 @@ async fn finish(
     by: &Authorized<uses::IssueCertificate>,
     job: &Job,
     state: &State,
-    order: Order,
+    (order, authority): (Order, Option<Authority>),
 ) -> Result<Done, Error> {
     let intent = order.intent.clone().ok_or_else(|| Error::not_found("intent", &order.id))?;
-    let authority = authority_of(app, by, &state.issuer).await?;
-    let sealed = match &authority {
-        Some(authority) => authority.key.clone(),
-        None => own_key(app, &order).await?,
+    let signer = match &authority {
+        Some(authority) => signing::open_authority(app, &authority.key, by)?,
+        None => signing::open(app, &own_key(app, &order).await?, by)?,
     };
-    let signer = signing::open(app, &sealed, by)?;
     let (connector, certificates) =
         (issuer::connector(state.issuer.kind), authority.map(|authority| authority.certificates));
     let signed = app.blocking(move || connector.finish(&intent, certificates.as_ref(), &*signer)).await?;
