@@ -32,6 +32,7 @@ const STEPS: &[Step] = &[
     Step { name: "build", what: "build the program and the tests", run: build },
     Step { name: "postgres", what: "start a PostgreSQL server for the tests", run: |s| s.start_postgres() },
     Step { name: "test", what: "unit tests, integration tests, stories", run: test },
+    Step { name: "engine", what: "the pages and the API in process, on PostgreSQL too", run: engine },
     Step { name: "doctest", what: "examples in the documentation", run: doctest },
     Step { name: "doc", what: "documentation, warnings are errors", run: doc },
     Step { name: "browser", what: "pages in Chromium", run: browser },
@@ -160,6 +161,17 @@ fn test(session: &mut Session) -> anyhow::Result<()> {
         let mut test = session.cargo(&["test", "--no-fail-fast", "--bins", "--lib", "--tests"]);
         session.run_tests(Runner::CargoTest, &mut test)
     }
+}
+
+/// What runs on SQLite by itself once more on PostgreSQL: the web crate's tests, which go through everything below it.
+fn engine(session: &mut Session) -> anyhow::Result<()> {
+    let (runner, mut tests) = if works(&mut command(session.root, "cargo", &["nextest", "--version"])) {
+        let only = ["nextest", "run", "--no-fail-fast", "--filterset", "package(claviger-web)"];
+        (Runner::Nextest, session.cargo(&only))
+    } else {
+        (Runner::CargoTest, session.cargo(&["test", "--no-fail-fast", "--lib", "testing::"]))
+    };
+    session.run_tests(runner, tests.env("CLAVIGER_TEST_ENGINE", "postgresql"))
 }
 
 fn doctest(session: &mut Session) -> anyhow::Result<()> {

@@ -22,12 +22,15 @@ pub fn open<U: Use>(app: &App, sealed: &SealedKey, proof: &Authorized<U>) -> Res
     Ok(session.signer(sealed, proof)?)
 }
 
+/// An open key, with the generation of sessions that it was opened in: a log-out or log-in since then ended it.
+type Opened = (u64, Arc<dyn Signer>);
+
 /// Our CAs, read once, and their keys as they were opened, each with the generation of sessions that it was opened in.
 /// They sign many certificates; reading and opening them costs more than a signature.
 #[derive(Default)]
 pub struct Authorities {
     pairs: RwLock<HashMap<IssuerId, Authority>>,
-    signers: RwLock<HashMap<KeyId, (u64, Arc<dyn Signer>)>>,
+    signers: RwLock<HashMap<KeyId, Opened>>,
 }
 
 impl Authorities {
@@ -74,7 +77,7 @@ pub struct KeyRing {
 struct Slot {
     sealed: Arc<SealedKey>,
     /// The open key, and the generation of sessions that it was opened in: a log-out or log-in since then ended it.
-    open: Option<(u64, Arc<dyn Signer>)>,
+    open: Option<Opened>,
     /// Since when it is wanted no more.
     left: Option<Moment>,
 }
