@@ -88,7 +88,7 @@ impl KeyRing {
         Self { sessions, keys: RwLock::default() }
     }
 
-    /// Puts these keys on the ring; all others leave it after [`GRACE`]. What is open stays open.
+    /// Puts these keys on the ring; all others leave it a minute later. What is open stays open.
     pub fn replace(&self, sealed: Vec<SealedKey>, now: Moment) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *keys);

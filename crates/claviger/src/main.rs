@@ -2,7 +2,7 @@
 //!
 //! `server` runs the product and what holds its data directory (`serve`, `init`, `demo`, `migrate`, `backup`,
 //! `restore`, `doctor`); `cli` is the command tree. It decides nothing by itself: what a user can do is a function in
-//! `app`. Start reading at [`cli::Command`], then [`server::running`].
+//! `app`. Start reading at [`cli::Command`], then `server/running.rs`.
 
 mod cli;
 mod config;

@@ -1,4 +1,4 @@
-//! Jobs: work that is done later, also after a crash. A new kind is a file here and an arm in [`runner`].
+//! Jobs: work that is done later, also after a crash. A new kind is a file here and an arm in `runner.rs`.
 
 mod deployment_run;
 mod runner;

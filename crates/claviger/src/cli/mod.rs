@@ -1,4 +1,4 @@
-//! The command tree. A command is a type with `run`, and one line in [`commands`].
+//! The command tree. A command is a type with `run`, and one line in `commands!`.
 
 mod audit;
 pub mod client;
