@@ -26,6 +26,7 @@ pub mod setup;
 pub mod signing;
 pub mod snapshot;
 pub mod state;
+pub mod strangers;
 pub mod target;
 #[cfg(feature = "testing")]
 pub mod testing;

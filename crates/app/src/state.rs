@@ -19,6 +19,7 @@ use crate::Error;
 use crate::job::Progress;
 use crate::setup::SetupCode;
 use crate::signing::{Authorities, KeyRing};
+use crate::strangers::Strangers;
 
 /// How this server is set up, from its configuration file and command line.
 #[derive(Clone, Debug)]
@@ -92,6 +93,7 @@ pub struct App {
     log_ins: Semaphore,
     dialer: Dialer,
     setup_code: SetupCode,
+    strangers: Strangers,
     audit_written: AtomicBool,
 }
 
@@ -119,6 +121,7 @@ impl App {
             log_ins: Semaphore::new(LOG_INS),
             dialer: Dialer::default(),
             setup_code: SetupCode::default(),
+            strangers: Strangers::default(),
             audit_written: AtomicBool::new(true),
         })
     }
@@ -282,6 +285,11 @@ impl App {
     /// The one-time code of the setup link.
     pub fn setup_code(&self) -> &SetupCode {
         &self.setup_code
+    }
+
+    /// The refusals of strangers.
+    pub fn strangers(&self) -> &Strangers {
+        &self.strangers
     }
 
     /// Runs something slow on a thread of its own.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use app::access::{Live, LoggedIn};
+use app::strangers::Refused;
 use axum::response::Response;
 use domain::Actor;
 use domain::audit::Action;
@@ -236,6 +237,12 @@ fn same(given: &[u8], expected: &[u8]) -> bool {
 /// Records that a known caller was refused before `app` was reached: a change, or something not permitted. What
 /// strangers do writes nothing.
 pub(crate) async fn record(web: &Web, caller: &Caller, problem: &Problem, is_read: bool) {
+    if caller.known().is_none() {
+        if let Some(kind) = stranger_refused(problem) {
+            web.app().strangers().note(kind, web.app().now());
+        }
+        return;
+    }
     let is_refusal = !is_read || problem.status == StatusCode::FORBIDDEN;
     let Some(known) = caller.known().filter(|_| is_refusal && !problem.recorded) else { return };
     let row = caller.0.row.get();
@@ -246,6 +253,21 @@ pub(crate) async fn record(web: &Web, caller: &Caller, problem: &Problem, is_rea
         app::audit::refused(web.app(), known.actor(), action, object, &problem.code, permission).await;
     if let Err(error) = recorded {
         tracing::error!(%error, "a refusal could not be recorded");
+    }
+}
+
+/// As what a refusal of a stranger is counted; what does not exist and what failed here is not.
+fn stranger_refused(problem: &Problem) -> Option<Refused> {
+    match problem.status {
+        StatusCode::UNAUTHORIZED => Some(Refused::Unknown),
+        StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST => Some(Refused::Foreign),
+        StatusCode::TOO_MANY_REQUESTS => Some(Refused::TooMany),
+        StatusCode::BAD_REQUEST if matches!(problem.code.as_ref(), "login_failed" | "setup.code") => {
+            Some(Refused::Guess)
+        }
+        StatusCode::NOT_FOUND => None,
+        status if status.is_client_error() => Some(Refused::Malformed),
+        _ => None,
     }
 }
 

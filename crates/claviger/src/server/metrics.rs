@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::App;
+use app::strangers::{Refused, Strangers};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -58,6 +59,7 @@ async fn show(State(sources): State<Sources>) -> Response {
     let mut registry = Registry::with_prefix("claviger");
     register_edge(&mut registry, &sources.edge);
     register_counts(&mut registry, &counts);
+    register_strangers(&mut registry, sources.app.strangers());
     let mut text = String::new();
     match encode(&mut text, &registry) {
         Ok(()) => {
@@ -131,6 +133,14 @@ fn register_counts(registry: &mut Registry, counts: &Counts) {
     registry.register("certificates", "Certificates in use by how soon they end", certificates);
 }
 
+fn register_strangers(registry: &mut Registry, strangers: &Strangers) {
+    let refused = Family::<Label, Counter>::default();
+    for kind in Refused::ALL {
+        refused.get_or_create(&[("kind", kind.name())]).inc_by(strangers.total(*kind));
+    }
+    registry.register("strangers_refused", "Requests of strangers that were refused", refused);
+}
+
 fn register_gauge(registry: &mut Registry, (name, help): (&str, &str), value: i64) {
     let gauge: Gauge = Gauge::default();
     gauge.set(value);
@@ -163,6 +173,9 @@ mod tests {
         let mut registry = Registry::with_prefix("claviger");
         register_edge(&mut registry, &EdgeCounters::default());
         register_counts(&mut registry, &Counts { jobs: vec![(JobState::Failed, 3)], ..Counts::default() });
+        let strangers = Strangers::default();
+        strangers.note(Refused::Guess, Moment(0));
+        register_strangers(&mut registry, &strangers);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         for line in [
@@ -170,6 +183,8 @@ mod tests {
             "claviger_jobs{state=\"failed\"} 3",
             "claviger_jobs{state=\"waiting\"} 0",
             "claviger_lineages_in_trouble 0",
+            "claviger_strangers_refused_total{kind=\"guess\"} 1",
+            "claviger_strangers_refused_total{kind=\"foreign\"} 0",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }
