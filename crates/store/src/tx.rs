@@ -228,7 +228,7 @@ impl<'a> Tx<'a> {
         let mut rows = statement.query(&*sqlite_args(args))?;
         let mut read_rows = Vec::new();
         while let Some(row) = rows.next()? {
-            read_rows.push(read(&Row::Sqlite(row))?);
+            read_rows.push(read(&Row::Sqlite { row, next: Cell::new(0) })?);
         }
         Ok(read_rows)
     }
@@ -277,7 +277,12 @@ fn for_postgres<'a>(args: Args<'a>) -> Vec<&'a (dyn tokio_postgres::types::ToSql
 
 /// A row that was read.
 pub(crate) enum Row<'a> {
-    Sqlite(&'a rusqlite::Row<'a>),
+    Sqlite {
+        row: &'a rusqlite::Row<'a>,
+        /// The column after the one that was read last: columns are mostly read in their order, and to look one up by
+        /// its name compares it with all before it.
+        next: Cell<usize>,
+    },
     Postgres(&'a tokio_postgres::Row),
 }
 
@@ -285,7 +290,15 @@ impl Row<'_> {
     /// The value of a column.
     pub(crate) fn at<T: Col>(&self, column: &str) -> Result<T, Error> {
         Ok(match self {
-            Row::Sqlite(row) => row.get(column)?,
+            Row::Sqlite { row, next } => {
+                let statement = row.as_ref();
+                let index = match statement.column_name(next.get()) {
+                    Ok(name) if name == column => next.get(),
+                    Ok(_) | Err(_) => statement.column_index(column)?,
+                };
+                next.set(index + 1);
+                row.get(index)?
+            }
             Row::Postgres(row) => row.try_get(column)?,
         })
     }
