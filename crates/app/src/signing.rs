@@ -1,6 +1,6 @@
 //! Opening keys to sign with: for an action that was authorized, and for the edge.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::clock::MINUTE;
@@ -10,16 +10,19 @@ use domain::permission::{Use, authorize, uses};
 use domain::snapshot::Signers;
 use domain::{Actor, Authorized, Moment};
 use pki::{KeyId, Signer};
-use token::Sessions;
+use token::{Session, Sessions};
 
 use crate::issuer::Authority;
 use crate::{App, Error};
 
 /// Opens a sealed key for what was authorized.
 pub fn open<U: Use>(app: &App, sealed: &SealedKey, proof: &Authorized<U>) -> Result<Arc<dyn Signer>, Error> {
-    let session = app.sessions().session(&sealed.token);
-    let session = session.ok_or_else(|| Error::TokenUnavailable { token: sealed.token.clone() })?;
-    Ok(session.signer(sealed, proof)?)
+    Ok(session_of(app, &sealed.token)?.signer(sealed, proof)?)
+}
+
+/// The token's session; the caller is told to log in when there is none.
+pub(crate) fn session_of(app: &App, token: &TokenId) -> Result<Arc<Session>, Error> {
+    app.sessions().session(token).ok_or_else(|| Error::TokenUnavailable { token: token.clone() })
 }
 
 /// An open key, with the generation of sessions that it was opened in: a log-out or log-in since then ended it.
@@ -88,23 +91,26 @@ impl KeyRing {
         Self { sessions, keys: RwLock::default() }
     }
 
-    /// Puts these keys on the ring; all others leave it a minute later. What is open stays open.
-    pub fn replace(&self, sealed: Vec<SealedKey>, now: Moment) {
+    /// Puts new keys on the ring. Those of `wanted` stay on it, and all others leave it a minute later. What is open
+    /// stays open.
+    pub fn replace(&self, new: Vec<SealedKey>, wanted: &HashSet<KeyId>, now: Moment) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        let mut before = std::mem::take(&mut *keys);
-        *keys = sealed
-            .into_iter()
-            .map(|sealed| {
-                let open = before.remove(&sealed.id).and_then(|slot| slot.open);
-                (sealed.id, Slot { sealed: Arc::new(sealed), open, left: None })
-            })
-            .collect();
-        for (key, mut slot) in before {
-            let left = *slot.left.get_or_insert(now);
-            if now.since(left) <= GRACE {
-                keys.insert(key, slot);
-            }
+        for sealed in new {
+            let open = keys.remove(&sealed.id).and_then(|slot| slot.open);
+            keys.insert(sealed.id, Slot { sealed: Arc::new(sealed), open, left: None });
         }
+        keys.retain(|key, slot| {
+            if wanted.contains(key) {
+                slot.left = None;
+                return true;
+            }
+            now.since(*slot.left.get_or_insert(now)) <= GRACE
+        });
+    }
+
+    /// The keys that are on the ring.
+    pub(crate) fn held(&self) -> HashSet<KeyId> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
     /// Drops what is open of a token that logs out, so that the bytes are wiped.
@@ -151,7 +157,7 @@ mod tests {
     use domain::clock::SECOND;
     use domain::key::Exportable;
     use pki::KeyAlgorithm;
-    use token::{DataKey, Session};
+    use token::DataKey;
 
     use super::*;
 
@@ -171,17 +177,20 @@ mod tests {
         let ring = KeyRing::new(Arc::clone(&sessions));
         let signs = || ring.signer(&public.id()).is_some();
 
-        ring.replace(vec![sealed.clone()], Moment(0));
-        ring.replace(Vec::new(), Moment(SECOND));
+        let (wanted, none) = (HashSet::from([sealed.id]), HashSet::new());
+        ring.replace(vec![sealed.clone()], &wanted, Moment(0));
+        ring.replace(Vec::new(), &none, Moment(SECOND));
         assert!(signs());
-        ring.replace(Vec::new(), Moment(SECOND + GRACE));
+        ring.replace(Vec::new(), &none, Moment(SECOND + GRACE));
         assert!(signs());
-        ring.replace(Vec::new(), Moment(SECOND + GRACE + 1));
+        ring.replace(Vec::new(), &none, Moment(SECOND + GRACE + 1));
         assert!(!signs());
 
         // Wanted again, its time begins anew; a log-out ends it at once.
-        ring.replace(vec![sealed], Moment(2 * GRACE));
-        ring.replace(Vec::new(), Moment(3 * GRACE));
+        ring.replace(vec![sealed], &wanted, Moment(2 * GRACE));
+        ring.replace(Vec::new(), &none, Moment(3 * GRACE));
+        ring.replace(Vec::new(), &wanted, Moment(4 * GRACE));
+        ring.replace(Vec::new(), &none, Moment(5 * GRACE));
         assert!(signs());
         ring.forget(&TokenId::system());
         sessions.close(&TokenId::system());

@@ -19,6 +19,7 @@ use crate::Error;
 use crate::job::Progress;
 use crate::setup::SetupCode;
 use crate::signing::{Authorities, KeyRing};
+use crate::snapshot::Building;
 use crate::strangers::Strangers;
 
 /// How this server is set up, from its configuration file and command line.
@@ -76,8 +77,8 @@ pub struct App {
     ring: Arc<KeyRing>,
     authorities: Authorities,
     snapshot: watch::Sender<Arc<Snapshot>>,
-    /// Held while a snapshot is built and published.
-    snapshot_turn: Mutex<()>,
+    /// What the last build of the snapshot leaves to the next.
+    snapshot_building: Building,
     /// Held while the first start is done.
     setup_turn: Mutex<()>,
     /// One for each target: what is installed there is looked at before the next one comes.
@@ -111,7 +112,7 @@ impl App {
             authorities: Authorities::default(),
             sessions,
             snapshot: watch::Sender::new(Arc::new(Snapshot::default())),
-            snapshot_turn: Mutex::new(()),
+            snapshot_building: Building::default(),
             setup_turn: Mutex::new(()),
             target_turns: std::sync::Mutex::default(),
             progress: broadcast::Sender::new(256),
@@ -221,9 +222,9 @@ impl App {
         self.snapshot.send_replace(snapshot);
     }
 
-    /// Whose turn it is to build and publish a snapshot.
-    pub(crate) fn snapshot_turn(&self) -> &Mutex<()> {
-        &self.snapshot_turn
+    /// What the builds of the snapshot share.
+    pub(crate) fn snapshot_building(&self) -> &Building {
+        &self.snapshot_building
     }
 
     /// Whose turn it is to do the first start.

@@ -47,10 +47,14 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Makes a snapshot of these certificates.
-    pub fn new(version: u64, default: Option<Served>, served: impl IntoIterator<Item = Served>) -> Self {
-        let mut snapshot = Self { version, default: default.map(Arc::new), ..Self::default() };
+    pub fn new<S: Into<Arc<Served>>>(
+        version: u64,
+        default: Option<S>,
+        served: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut snapshot = Self { version, default: default.map(Into::into), ..Self::default() };
         for one in served {
-            snapshot.add(Arc::new(one));
+            snapshot.add(one.into());
         }
         snapshot
     }

@@ -179,6 +179,12 @@ pub fn authorities(tx: &Tx<'_>) -> Result<Vec<Certificate>, Error> {
     tx.rows(sql, &[], |row| parse(&row.at::<Vec<u8>>("der")?))
 }
 
+/// How many certificates of CAs were ever stored. Their rows never go, so that what was built from them holds until
+/// this grows.
+pub fn authority_count(tx: &Tx<'_>) -> Result<i64, Error> {
+    tx.number("SELECT count(*) AS n FROM certificate WHERE is_ca", &[])
+}
+
 /// Changes where the certificate is in its life.
 pub fn set_state(tx: &Tx<'_>, fingerprint: &Fingerprint, state: CertificateState) -> Result<(), Error> {
     tx.update(

@@ -3,11 +3,11 @@
 use domain::Moment;
 use domain::id::{IssuerId, LineageId, ProfileId, TargetId, TokenId};
 use domain::lineage::{Backend, KeyRule, Lineage};
-use pki::{Certificate, DistinguishedName, Fingerprint, SubjectAltName};
+use pki::{DistinguishedName, Fingerprint, KeyId, SubjectAltName};
 
 use crate::select::{self, SEARCH, Select, searchable};
 use crate::tx::Row;
-use crate::{Error, Page, Tx, certificate, text};
+use crate::{Error, Page, Tx, text};
 
 /// Which lineages are listed. All that is said must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,15 +37,26 @@ fn query(tx: &Tx<'_>) -> String {
 
 /// Stores a new lineage with its targets. [`Error::Conflict`] is of `lineage.name` or `lineage.id`.
 pub fn insert(tx: &Tx<'_>, lineage: &Lineage) -> Result<(), Error> {
+    write(
+        tx,
+        "INSERT INTO lineage (id, version, name, name_folded, subject, names, usage, owner, environment, token,
+         algorithm, at_renewal, exportable, issuer, profile, lifetime, backend, proxy_protocol, current, due, failures,
+         trouble, search, created, retired)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+         $23, $24, NULL)",
+        lineage,
+    )?;
+    lineage.targets.iter().try_for_each(|target| bind(tx, &lineage.id, target))
+}
+
+/// Runs a statement with everything that a row of a lineage holds: `$1` its id, `$2` its version, then each column.
+fn write(tx: &Tx<'_>, sql: &str, lineage: &Lineage) -> Result<u64, Error> {
     let backend = lineage.backend.as_ref();
     tx.exec(
-        "INSERT INTO lineage (id, name, name_folded, subject, names, usage, owner, environment, token, algorithm,
-         at_renewal, exportable, issuer, profile, lifetime, backend, proxy_protocol, current, due, failures, trouble,
-         created, version, retired, search)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-         $23, NULL, $24)",
+        sql,
         &[
             &lineage.id.as_str(),
+            &lineage.version,
             &lineage.name,
             &lineage.name.to_lowercase(),
             &lineage.subject.der(),
@@ -66,12 +77,10 @@ pub fn insert(tx: &Tx<'_>, lineage: &Lineage) -> Result<(), Error> {
             &lineage.due.map(|due| due.0),
             &i64::from(lineage.failures),
             &lineage.trouble,
-            &lineage.created.0,
-            &lineage.version,
             &search_text(lineage),
+            &lineage.created.0,
         ],
-    )?;
-    lineage.targets.iter().try_for_each(|target| bind(tx, &lineage.id, target))
+    )
 }
 
 fn search_text(lineage: &Lineage) -> String {
@@ -128,38 +137,14 @@ pub fn due(tx: &Tx<'_>, now: Moment, after: (Moment, &LineageId), limit: u32) ->
 /// Stores a changed lineage with its targets if nobody changed it since it was read; answers whether it did. The
 /// version grows by one.
 pub fn update(tx: &Tx<'_>, lineage: &Lineage) -> Result<bool, Error> {
-    let backend = lineage.backend.as_ref();
-    let changed = tx.exec(
-        "UPDATE lineage SET name = $2, name_folded = $3, subject = $4, names = $5, usage = $6, owner = $7,
-         environment = $8, token = $9, algorithm = $10, at_renewal = $11, exportable = $12, issuer = $13, profile = $14,
-         lifetime = $15, backend = $16, proxy_protocol = $17, current = $18, due = $19, failures = $20, trouble = $21,
-         search = $22, version = version + 1
-         WHERE id = $1 AND version = $23 AND retired IS NULL",
-        &[
-            &lineage.id.as_str(),
-            &lineage.name,
-            &lineage.name.to_lowercase(),
-            &lineage.subject.der(),
-            &text::names(&lineage.names),
-            &lineage.usage.name(),
-            &lineage.owner,
-            &lineage.environment,
-            &lineage.key_rule.token.as_str(),
-            &lineage.key_rule.algorithm.name(),
-            &lineage.key_rule.at_renewal.name(),
-            &lineage.key_rule.exportable.name(),
-            &lineage.issuer.as_str(),
-            &lineage.profile.as_str(),
-            &lineage.lifetime,
-            &backend.map(|backend| backend.address.as_str()),
-            &backend.is_some_and(|backend| backend.proxy_protocol),
-            &lineage.current.as_ref().map(|current| current.0.as_slice()),
-            &lineage.due.map(|due| due.0),
-            &i64::from(lineage.failures),
-            &lineage.trouble,
-            &search_text(lineage),
-            &lineage.version,
-        ],
+    let changed = write(
+        tx,
+        "UPDATE lineage SET name = $3, name_folded = $4, subject = $5, names = $6, usage = $7, owner = $8,
+         environment = $9, token = $10, algorithm = $11, at_renewal = $12, exportable = $13, issuer = $14,
+         profile = $15, lifetime = $16, backend = $17, proxy_protocol = $18, current = $19, due = $20, failures = $21,
+         trouble = $22, search = $23, created = $24, version = version + 1
+         WHERE id = $1 AND version = $2 AND retired IS NULL",
+        lineage,
     )?;
     if changed == 0 {
         return Ok(false);
@@ -267,32 +252,31 @@ pub fn trouble_count(tx: &Tx<'_>) -> Result<i64, Error> {
 pub struct ServedLineage {
     /// Which lineage.
     pub lineage: LineageId,
-    /// Its name.
-    pub name: String,
-    /// The names that it answers for.
-    pub names: Vec<SubjectAltName>,
     /// Its current certificate.
-    pub certificate: Certificate,
+    pub certificate: Fingerprint,
+    /// The key of that certificate.
+    pub key: KeyId,
     /// Where the edge passes the bytes.
     pub backend: Option<Backend>,
 }
 
-/// Everything that a target serves now: the current certificates of the lineages bound to it, by lineage id.
+/// Everything that a target serves now: the current certificates, with a key that is not destroyed, of the lineages
+/// bound to it, by lineage id. Says which, not what is in them: who follows it mostly knows already.
 pub fn served(tx: &Tx<'_>, target: &TargetId) -> Result<Vec<ServedLineage>, Error> {
     tx.rows(
-        "SELECT l.id AS id, l.name AS name, l.names AS names, l.backend AS backend, l.proxy_protocol AS proxy_protocol,
-         c.der AS der
+        "SELECT l.id AS id, l.backend AS backend, l.proxy_protocol AS proxy_protocol, l.current AS current,
+         c.key AS key
          FROM lineage_target t
          JOIN lineage l ON l.id = t.lineage AND l.retired IS NULL
          JOIN certificate c ON c.fingerprint = l.current
+         JOIN key k ON k.id = c.key AND k.sealed IS NOT NULL
          WHERE t.target = $1 ORDER BY l.id",
         &[&target.as_str()],
         |row| {
             Ok(ServedLineage {
                 lineage: LineageId::of(row.text("id")?),
-                name: row.at("name")?,
-                names: read_names(row)?,
-                certificate: certificate::parse(&row.at::<Vec<u8>>("der")?)?,
+                certificate: Fingerprint(row.hash("lineage", "current")?),
+                key: KeyId(row.hash("certificate", "key")?),
                 backend: read_backend(row)?,
             })
         },

@@ -2,9 +2,10 @@
 
 use domain::Moment;
 use domain::id::{IssuerId, LineageId, OrderId, TargetId};
+use domain::key::{Key, SealedKey};
 use domain::order::{Order, OrderState};
-use store::lineage::{self, LineageFilter};
-use store::{Error, Page, Tx, certificate, csr, order, target};
+use store::lineage::{self, LineageFilter, ServedLineage};
+use store::{Error, Page, Tx, certificate, csr, key, order, target};
 use testkit::fresh_stores;
 
 use crate::world;
@@ -34,16 +35,21 @@ fn changed(tx: &Tx) -> Result<(), Error> {
     lineage::bind(tx, &read.id, &TargetId::of("nginx"))?;
     assert_eq!(lineage::of_target(tx, &TargetId::edge())?, []);
     assert_eq!(lineage::of_target(tx, &TargetId::of("nginx"))?.len(), 1);
-    let served = lineage::served(tx, &TargetId::of("nginx"))?;
-    assert_eq!(served.len(), 1);
+    let served = |tx: &Tx<'_>| lineage::served(tx, &TargetId::of("nginx"));
+    assert_eq!(served(tx)?, [], "nobody signs for it here");
+    let (leaf_key, sealed) = world::key("of the leaf");
+    let id = world::leaf(1).key_id();
+    key::insert(tx, &Key { id, ..leaf_key }, &SealedKey { id, ..sealed })?;
+    let backend = read.backend.clone();
     assert_eq!(
-        (&served[0].certificate, &served[0].names, &served[0].backend),
-        (&world::leaf(1), &read.names, &None)
+        served(tx)?,
+        [ServedLineage { lineage: read.id.clone(), certificate: current, key: id, backend }]
     );
+    key::destroy(tx, &id)?;
+    assert_eq!(served(tx)?, []);
     assert_eq!((lineage::count(tx)?, lineage::of_issuer_count(tx, &IssuerId::of("internal"))?), (1, 1));
     lineage::retire(tx, &read.id, Moment(3))?;
     assert_eq!((lineage::find(tx, &read.id)?, lineage::count(tx)?), (None, 0));
-    assert!(lineage::served(tx, &TargetId::of("nginx"))?.is_empty());
     let again = domain::lineage::Lineage { id: LineageId::of("lin-2"), ..world::lineage("lin-1") };
     lineage::insert(tx, &again)?;
     let third = domain::lineage::Lineage { id: LineageId::of("lin-3"), ..again };
