@@ -99,9 +99,13 @@ pub fn progress(tx: &Tx<'_>, id: &JobId, fence: i64, text: &str) -> Result<bool,
     held(tx, "progress = $3", &[&id.as_str(), &fence, &text::storable(text)])
 }
 
-/// Ends the job well.
-pub fn finish(tx: &Tx<'_>, id: &JobId, fence: i64, at: Moment) -> Result<bool, Error> {
-    held(tx, "state = 'done', ready = NULL, trouble = '', ended = $3", &[&id.as_str(), &fence, &at.0])
+/// Ends the job well, and says what came of it.
+pub fn finish(tx: &Tx<'_>, id: &JobId, fence: i64, said: &str, at: Moment) -> Result<bool, Error> {
+    held(
+        tx,
+        "state = 'done', ready = NULL, trouble = '', progress = $3, ended = $4",
+        &[&id.as_str(), &fence, &text::storable(said), &at.0],
+    )
 }
 
 /// Lets the job wait for its next try.
@@ -136,6 +140,14 @@ fn held(tx: &Tx<'_>, change: &str, args: crate::tx::Args<'_>) -> Result<bool, Er
 pub fn hasten(tx: &Tx<'_>, id: &JobId, due: Moment) -> Result<bool, Error> {
     let sql = "UPDATE job SET due = $2, ready = $2 WHERE id = $1 AND state = 'waiting' AND due > $2";
     Ok(tx.exec(sql, &[&id.as_str(), &due.0])? > 0)
+}
+
+/// Gives an open job to another actor: it starts anew for him, now. Whoever works on it writes no more, as if he had been
+/// killed; what he stored is taken up.
+pub fn hand_to(tx: &Tx<'_>, id: &JobId, actor: &str, now: Moment) -> Result<bool, Error> {
+    let sql = "UPDATE job SET actor = $2, state = 'waiting', due = $3, ready = $3, fence = fence + 1
+         WHERE id = $1 AND state IN ('waiting', 'running')";
+    Ok(tx.exec(sql, &[&id.as_str(), &actor, &now.0])? > 0)
 }
 
 /// One job.

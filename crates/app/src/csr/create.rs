@@ -169,7 +169,8 @@ pub(crate) async fn sign<U: Use>(
     Ok(app.blocking(move || pki::csr::build(&request, &*signer)).await??)
 }
 
-fn usage_profile(usage: KeyUsage) -> KeyUsageProfile {
+/// What a request for a key of this usage asks for.
+pub(crate) fn usage_profile(usage: KeyUsage) -> KeyUsageProfile {
     match usage {
         KeyUsage::Tls => KeyUsageProfile::Tls,
         KeyUsage::Sign => KeyUsageProfile::Sign,

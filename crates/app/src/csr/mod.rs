@@ -8,7 +8,7 @@ use domain::csr::CsrEntry;
 use pki::Csr;
 
 pub use create::{CsrCreated, KeyChoice, NewCsr, create};
-pub(crate) use create::{Subject, check_subject, choose_key, read, record_csr, sign};
+pub(crate) use create::{Subject, check_subject, choose_key, read, record_csr, sign, usage_profile};
 pub use list::{find, list};
 pub use withdraw::withdraw;
 

@@ -7,48 +7,55 @@ use domain::audit::{Action, Event, Outcome};
 use domain::clock::MINUTE;
 use domain::job::{Job, JobKind, JobState, LEASE, back_off};
 use domain::renewal::Wish;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::{Done, Progress, deployment_run};
 use crate::{App, Error, act, lineage};
 
-/// Jobs that are claimed at once.
-const BATCH: u32 = 128;
-/// Jobs that run at once.
-const AT_ONCE: usize = 64;
+/// Jobs that run at once. Enough that their transactions share commits; few enough that a crash leaves little to take up.
+const AT_ONCE: usize = 256;
 
-/// Runs what is due now until nothing is; says how many jobs ran. Used by tests and by [`work`].
+/// Runs what is due now until nothing is; says how many jobs ran.
 pub async fn run_due(app: &Arc<App>) -> Result<usize, Error> {
-    let mut ran = 0;
+    let (mut ran, mut running) = (0, JoinSet::new());
     loop {
-        let claimed = claim(app, BATCH).await?;
-        if claimed.is_empty() {
-            return Ok(ran);
-        }
-        ran += claimed.len();
-        let mut running = JoinSet::new();
-        for job in claimed {
-            let app = Arc::clone(app);
-            running.spawn(async move { run(&app, job).await });
-        }
-        while let Some(ended) = running.join_next().await {
-            if let Err(panic) = ended {
-                // Its lease ends and it is tried again; one bad job stops no other.
-                tracing::error!(%panic, "a job ended badly");
-            }
-        }
+        ran += start(app, &mut running).await?;
+        // What one made due starts beside the others.
+        let Some(ended) = running.join_next().await else { return Ok(ran) };
+        note_panic(ended);
+        join_ended(&mut running);
     }
 }
 
 /// Runs what is due now, without waiting for slow jobs before the next ones start.
 pub async fn work(app: &Arc<App>, running: &mut JoinSet<()>) -> Result<(), Error> {
-    while running.try_join_next().is_some() {}
-    // What is claimed starts at once, or its lease would end before its work does.
-    let free = u32::try_from(AT_ONCE.saturating_sub(running.len())).unwrap_or(0);
-    if free == 0 {
-        return Ok(());
+    join_ended(running);
+    start(app, running).await.map(drop)
+}
+
+fn join_ended(running: &mut JoinSet<()>) {
+    while let Some(ended) = running.try_join_next() {
+        note_panic(ended);
     }
-    for job in claim(app, free).await? {
+}
+
+fn note_panic(ended: Result<(), JoinError>) {
+    if let Err(panic) = ended {
+        // Its lease ends and it is tried again; one bad job stops no other.
+        tracing::error!(%panic, "a job ended badly");
+    }
+}
+
+/// Starts what is due, as far as there is room; says how many. What is claimed starts at once, or its lease would end
+/// before its work does; claiming for a few would be a transaction for each.
+async fn start(app: &Arc<App>, running: &mut JoinSet<()>) -> Result<usize, Error> {
+    let free = AT_ONCE.saturating_sub(running.len());
+    if free < AT_ONCE / 4 {
+        return Ok(0);
+    }
+    let claimed = claim(app, u32::try_from(free).unwrap_or(0)).await?;
+    let count = claimed.len();
+    for job in claimed {
         let app = Arc::clone(app);
         running.spawn(async move {
             run(&app, job).await;
@@ -56,7 +63,7 @@ pub async fn work(app: &Arc<App>, running: &mut JoinSet<()>) -> Result<(), Error
             app.wake();
         });
     }
-    Ok(())
+    Ok(count)
 }
 
 async fn claim(app: &App, limit: u32) -> Result<Vec<Job>, Error> {
@@ -99,11 +106,7 @@ async fn finish(app: &App, job: &Job, done: &Done) -> Result<(), Error> {
     tell(app, job, JobState::Done, &done.said);
     let (id, fence, at, said) = (job.id.clone(), job.fence, app.now(), done.said.clone());
     app.store()
-        .tx("job.finish", move |tx| {
-            store::job::progress(tx, &id, fence, &said)?;
-            store::job::finish(tx, &id, fence, at)?;
-            Ok::<_, Error>(())
-        })
+        .tx("job.finish", move |tx| Ok::<_, Error>(store::job::finish(tx, &id, fence, &said, at).map(drop)?))
         .await
 }
 

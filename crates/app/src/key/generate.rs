@@ -7,12 +7,13 @@ use domain::id::TokenId;
 use domain::key::{
     Born, Durability, Exportable, Key, KeyState, KeyUsage, SealedKey, exportable_by_default, parse_label,
 };
-use domain::permission::uses;
-use domain::{Authorized, Moment};
-use pki::{KeyAlgorithm, PublicKey};
+use domain::permission::{Use, uses};
+use domain::{Authorized, Moment, Random};
+use pki::{KeyAlgorithm, PublicKey, Signer};
 use store::Tx;
 use token::Session;
 
+use crate::signing::session_of;
 use crate::{App, Error, act};
 
 /// What is asked for.
@@ -68,9 +69,19 @@ pub(crate) async fn make(app: &App, input: &NewKey, usage: Option<KeyUsage>) -> 
     Ok(MadeKey { key: describe(label, &public, &sealed, usage, Born::Generated, now), sealed })
 }
 
-/// The token's session; the caller is told to log in when there is none.
-pub(crate) fn session_of(app: &App, token: &TokenId) -> Result<Arc<Session>, Error> {
-    app.sessions().session(token).ok_or_else(|| Error::TokenUnavailable { token: token.clone() })
+/// Makes a key on this thread and opens it, without storing it: for what is signed with it at once.
+pub(crate) fn make_signer<U: Use>(
+    session: &Session,
+    input: NewKey,
+    usage: KeyUsage,
+    (random, now): (&dyn Random, Moment),
+    by: &Authorized<U>,
+) -> Result<(MadeKey, Arc<dyn Signer>), Error> {
+    let label = parse_label(&input.label)?;
+    let exportable = input.exportable.unwrap_or_else(|| exportable_by_default(Some(usage)));
+    let (sealed, signer) = session.generate_signer(input.algorithm, exportable, random, by)?;
+    let key = describe(label, signer.public_key(), &sealed, Some(usage), Born::Generated, now);
+    Ok((MadeKey { key, sealed }, signer))
 }
 
 /// The row of a key that was just made or imported.

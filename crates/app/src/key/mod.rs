@@ -13,8 +13,9 @@ use store::Tx;
 
 use crate::Error;
 
+pub(crate) use crate::signing::session_of;
 pub use export::export;
-pub(crate) use generate::{MadeKey, describe, insert, make, session_of};
+pub(crate) use generate::{MadeKey, describe, insert, make, make_signer};
 pub use generate::{NewKey, generate};
 pub use list::{find, list};
 pub use retire::{destroy_expired, restore, retire};

@@ -15,12 +15,13 @@ use domain::lineage::Lineage;
 use domain::order::{Order, OrderState};
 use domain::permission::{authorize, uses};
 use domain::renewal::{Key, Renewal, Wish, plan_renewal};
-use domain::{Actor, Authorized};
+use domain::{Actor, Authorized, Moment, Random};
 use issuer::{Answer, IssuerError, Wanted};
+use pki::csr::CsrRequest;
 use pki::{Certificate, Csr};
+use token::Session;
 
 use crate::certificate::{free_label, make_current, row};
-use crate::csr::Subject;
 use crate::issuer::{Authority, ensure_authority};
 use crate::job::{Done, refuse_lost_lease};
 use crate::key::{MadeKey, NewKey};
@@ -35,6 +36,8 @@ struct State {
     profile: Profile,
 }
 
+type By = Authorized<uses::IssueCertificate>;
+
 /// Runs the renewal job of a lineage.
 pub(crate) async fn renew(app: &App, job: &Job, wish: Wish) -> Result<Done, Error> {
     let id: LineageId = job.subject.parse().map_err(|_| Error::not_found("lineage", &job.subject))?;
@@ -44,7 +47,8 @@ pub(crate) async fn renew(app: &App, job: &Job, wish: Wish) -> Result<Done, Erro
         return match order.state {
             OrderState::Processing => {
                 let authority = authority_of(app, &by, &state.issuer).await?;
-                finish(app, &by, job, &state, (order, authority)).await
+                let issuing = Issuing { by, state, authority };
+                finish(app, job, &issuing, order).await
             }
             OrderState::Pending | OrderState::Ready | OrderState::Valid | OrderState::Invalid => {
                 Ok(Done::said("an order is under way already"))
@@ -53,7 +57,10 @@ pub(crate) async fn renew(app: &App, job: &Job, wish: Wish) -> Result<Done, Erro
     }
     match plan_renewal(&state.lineage, state.current.as_ref(), false, wish, app.now()) {
         Renewal::Nothing { reason } => Ok(Done::said(reason)),
-        Renewal::Order { key, reason } => place(app, &by, job, state, (key, reason)).await,
+        Renewal::Order { key, reason } => {
+            let authority = authority_of(app, &by, &state.issuer).await?;
+            place(app, job, Issuing { by, state, authority }, (key, reason)).await
+        }
     }
 }
 
@@ -78,26 +85,41 @@ async fn load(app: &App, id: &LineageId) -> Result<State, Error> {
     .await
 }
 
+/// A certificate on its way: who may, what for, and by which CA.
+struct Issuing {
+    by: By,
+    state: State,
+    authority: Option<Authority>,
+}
+
+/// What is stored before anything is signed by the issuer.
+struct Draft {
+    sealed: SealedKey,
+    /// The key, if it is new.
+    made: Option<MadeKey>,
+    csr: Vec<u8>,
+    answer: Answer,
+}
+
 /// Makes key, CSR and intent, stores them, and goes on to the signature.
 async fn place(
     app: &App,
-    by: &Authorized<uses::IssueCertificate>,
     job: &Job,
-    state: State,
+    issuing: Issuing,
     (which, reason): (Key, String),
 ) -> Result<Done, Error> {
-    let (sealed, made) = order_key(app, &state, which).await?;
-    let subject = Subject {
-        subject: state.lineage.subject.clone(),
-        names: state.lineage.names.clone(),
-        added_name: None,
-    };
-    let der = csr::sign(app, by, &sealed, &subject, state.lineage.usage).await?;
-    let request = Csr::of_own(&der)?;
-    let authority = authority_of(app, by, &state.issuer).await?;
-    let answer = prepare(app, &state, &request, authority.as_ref())?;
+    let kept = kept_key(app, &issuing.state, which).await?;
+    let token = kept.as_ref().map_or(&issuing.state.lineage.key_rule.token, |kept| &kept.token);
+    let (session, random, now) = (signing::session_of(app, token)?, app.random_source(), app.now());
+    let (issuing, draft) = app
+        .blocking(move || {
+            let draft = draw_up(&session, &issuing, kept, (&*random, now));
+            (issuing, draft)
+        })
+        .await?;
+    let (Draft { sealed, made, csr, answer }, state) = (draft?, &issuing.state);
     let entry =
-        csr::record_csr(app, &sealed, state.lineage.name.clone(), der, Some(state.lineage.id.clone()));
+        csr::record_csr(app, &sealed, state.lineage.name.clone(), csr, Some(state.lineage.id.clone()));
     let (order_state, intent, said) = match answer {
         Answer::Prepared(prepared) => (OrderState::Processing, Some(prepared.to_be_signed), None),
         Answer::WaitForPerson(what) => (OrderState::Pending, None, Some(what)),
@@ -112,49 +134,69 @@ async fn place(
         reason,
         intent,
         certificate: None,
-        created: app.now(),
+        created: now,
     };
     store_order(app, job, (made, entry, order.clone()), said.clone()).await?;
     match said {
         Some(what) => Ok(Done::said(what)),
-        None => finish(app, by, job, &state, (order, authority)).await,
+        None => finish(app, job, &issuing, order).await,
     }
 }
 
-async fn order_key(app: &App, state: &State, which: Key) -> Result<(SealedKey, Option<MadeKey>), Error> {
-    let lineage = &state.lineage;
-    let kept = match (which, &state.current) {
+/// The key that the lineage keeps, if it keeps one.
+async fn kept_key(app: &App, state: &State, which: Key) -> Result<Option<SealedKey>, Error> {
+    match (which, &state.current) {
         (Key::Same, Some(current)) => {
             let id = current.key_id();
-            app.read("order.key", move |tx| Ok(store::key::sealed(tx, &id)?)).await?
+            app.read("order.key", move |tx| Ok(store::key::sealed(tx, &id)?)).await
         }
-        (Key::New, _) | (Key::Same, None) => None,
-    };
-    if let Some(sealed) = kept {
-        return Ok((sealed, None));
+        (Key::New, _) | (Key::Same, None) => Ok(None),
     }
-    let wanted = NewKey {
-        label: lineage.name.clone(),
-        token: lineage.key_rule.token.clone(),
-        algorithm: lineage.key_rule.algorithm,
-        exportable: Some(lineage.key_rule.exportable),
-    };
-    let made = key::make(app, &wanted, Some(lineage.usage)).await?;
-    Ok((made.sealed.clone(), Some(made)))
 }
 
-async fn authority_of(
-    app: &App,
-    by: &Authorized<uses::IssueCertificate>,
-    issuer: &Issuer,
-) -> Result<Option<Authority>, Error> {
+/// Makes or opens the key, signs the request, and has the issuer prepare its answer; on this thread, in one go.
+fn draw_up(
+    session: &Session,
+    issuing: &Issuing,
+    kept: Option<SealedKey>,
+    (random, now): (&dyn Random, Moment),
+) -> Result<Draft, Error> {
+    let (by, lineage) = (&issuing.by, &issuing.state.lineage);
+    let (sealed, made, signer) = match kept {
+        Some(sealed) => {
+            let signer = session.signer(&sealed, by)?;
+            (sealed, None, signer)
+        }
+        None => {
+            let wanted = NewKey {
+                label: lineage.name.clone(),
+                token: lineage.key_rule.token.clone(),
+                algorithm: lineage.key_rule.algorithm,
+                exportable: Some(lineage.key_rule.exportable),
+            };
+            let (made, signer) = key::make_signer(session, wanted, lineage.usage, (random, now), by)?;
+            (made.sealed.clone(), Some(made), signer)
+        }
+    };
+    let request = CsrRequest {
+        subject: lineage.subject.clone(),
+        names: lineage.names.clone(),
+        usage: csr::usage_profile(lineage.usage),
+    };
+    let der = pki::csr::build(&request, &*signer)?;
+    let answer = prepare(issuing, &Csr::of_own(&der)?, (random, now))?;
+    Ok(Draft { sealed, made, csr: der, answer })
+}
+
+async fn authority_of(app: &App, by: &By, issuer: &Issuer) -> Result<Option<Authority>, Error> {
     match issuer.kind {
         IssuerKind::Internal => ensure_authority(app, by, issuer).await.map(Some),
         IssuerKind::SelfSigned | IssuerKind::Manual => Ok(None),
     }
 }
 
-fn prepare(app: &App, state: &State, request: &Csr, authority: Option<&Authority>) -> Result<Answer, Error> {
+fn prepare(issuing: &Issuing, request: &Csr, (random, now): (&dyn Random, Moment)) -> Result<Answer, Error> {
+    let state = &issuing.state;
     let mut profile = state.profile.clone();
     if state.issuer.kind == IssuerKind::SelfSigned {
         // No CA stands behind it: the bound of public certificates is not its.
@@ -166,10 +208,10 @@ fn prepare(app: &App, state: &State, request: &Csr, authority: Option<&Authority
         names: &state.lineage.names,
         lifetime: profile.lifetime_for(state.lineage.lifetime)?,
         profile: &profile,
-        now: app.now(),
+        now,
     };
-    let connector = issuer::connector(state.issuer.kind);
-    Ok(connector.prepare(&wanted, authority.map(|authority| &authority.certificates), app.random())?)
+    let authority = issuing.authority.as_ref().map(|authority| &authority.certificates);
+    Ok(issuer::connector(state.issuer.kind).prepare(&wanted, authority, random)?)
 }
 
 /// The first transaction: from here on the order exists and nothing of it is lost.
@@ -190,7 +232,7 @@ async fn store_order(
         if let Some(made) = &made {
             let mut made = MadeKey { key: made.key.clone(), sealed: made.sealed.clone() };
             made.key.label = free_label(tx, &made.key.label)?;
-            key::insert(tx, &made)?;
+            store::key::insert(tx, &made.key, &made.sealed)?;
         }
         store::csr::insert(tx, &entry)?;
         store::order::insert(tx, &order)?;
@@ -203,20 +245,17 @@ async fn store_order(
 }
 
 /// Signs the stored intent and stores the certificate.
-async fn finish(
-    app: &App,
-    by: &Authorized<uses::IssueCertificate>,
-    job: &Job,
-    state: &State,
-    (order, authority): (Order, Option<Authority>),
-) -> Result<Done, Error> {
+async fn finish(app: &App, job: &Job, issuing: &Issuing, order: Order) -> Result<Done, Error> {
+    let Issuing { by, state, authority } = issuing;
     let intent = order.intent.clone().ok_or_else(|| Error::not_found("intent", &order.id))?;
-    let signer = match &authority {
+    let signer = match authority {
         Some(authority) => signing::open_authority(app, &authority.key, by)?,
         None => signing::open(app, &own_key(app, &order).await?, by)?,
     };
-    let (connector, certificates) =
-        (issuer::connector(state.issuer.kind), authority.map(|authority| authority.certificates));
+    let (connector, certificates) = (
+        issuer::connector(state.issuer.kind),
+        authority.as_ref().map(|authority| authority.certificates.clone()),
+    );
     let signed = app.blocking(move || connector.finish(&intent, certificates.as_ref(), &*signer)).await?;
     let source = match state.issuer.kind {
         IssuerKind::SelfSigned => Source::SelfSigned,

@@ -5,6 +5,8 @@ use domain::id::{JobId, LineageId};
 use domain::job::{Job, JobKind};
 use domain::permission::uses;
 use domain::{Actor, Authorized};
+use store::Tx;
+use store::job::NewJob;
 
 use crate::{App, Error, act, job};
 
@@ -38,15 +40,28 @@ async fn ask(app: &App, actor: &Actor, id: &LineageId, action: Action, kind: Job
                     let repair = "Wait for it, import the CA's answer, or withdraw its request.";
                     return Err(Error::conflict("order.active", what, repair));
                 }
-                let job = store::job::add(tx, &job::new(job_id.clone(), kind, &id, &name, now))?;
-                // A job that waits after a failure starts now.
-                store::job::hasten(tx, &job, now)?;
+                let wanted = job::new(job_id.clone(), kind, &id, &name, now);
+                let job = add_or_take_over(tx, &wanted)?;
                 store::audit::record(tx, &event.clone().with(Field::Lineage, &id))?;
-                store::job::find(tx, &job)?.ok_or_else(|| Error::not_found("job", &job))
+                Ok(job)
             })
             .await?;
         app.wake();
         Ok(job)
     })
     .await
+}
+
+/// The job that does it. One that the clock opened becomes this person's: else it would do nothing where the clock sees
+/// nothing due. One that waits after a failure starts now.
+fn add_or_take_over(tx: &Tx<'_>, wanted: &NewJob) -> Result<Job, Error> {
+    let id = store::job::add(tx, wanted)?;
+    let find = || store::job::find(tx, &id)?.ok_or_else(|| Error::not_found("job", &id));
+    let open = find()?;
+    if open.actor == Actor::Scheduler.name() {
+        store::job::hand_to(tx, &id, &wanted.actor, wanted.due)?;
+    } else {
+        store::job::hasten(tx, &id, wanted.due)?;
+    }
+    find()
 }

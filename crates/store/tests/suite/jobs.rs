@@ -42,12 +42,12 @@ fn life(tx: &Tx) -> Result<(), Error> {
     assert_eq!(again.len(), 1, "only the lease that ended");
     assert_eq!(again[0].fence, 2);
     let other = &again[0].id;
-    assert!(!job::finish(tx, other, 1, Moment(121))?, "an older fence writes no more");
+    assert!(!job::finish(tx, other, 1, "done", Moment(121))?, "an older fence writes no more");
     assert!(!job::holds(tx, other, 1)? && job::holds(tx, other, 2)?);
     assert!(!job::extend(tx, other, 1, Moment(999))? && !job::progress(tx, other, 1, "x")?);
     assert!(!job::retry(tx, other, 1, Moment(999), "x")? && !job::fail(tx, other, 1, "x", Moment(999))?);
     assert!(job::fail(tx, other, 2, "no way", Moment(130))?);
-    assert!(!job::finish(tx, other, 2, Moment(131))?, "it has ended");
+    assert!(!job::finish(tx, other, 2, "done", Moment(131))?, "it has ended");
     assert!(job::retry(tx, &one, 1, Moment(300), "the CA was away")?);
     let waiting = job::find(tx, &one)?.expect("the job");
     assert_eq!(
@@ -57,7 +57,7 @@ fn life(tx: &Tx) -> Result<(), Error> {
     assert!(job::hasten(tx, &one, Moment(140))? && !job::hasten(tx, &one, Moment(141))?);
     let last = claim(tx, 140, 400)?;
     assert_eq!((last.len(), last[0].attempts, last[0].fence), (1, 2, 2));
-    assert!(job::finish(tx, &one, 2, Moment(145))?);
+    assert!(job::finish(tx, &one, 2, "done", Moment(145))?);
     assert_eq!(job::next_due(tx)?, None);
     assert_eq!(job::open_of(tx, JobKind::LineageRenew, "lin-5")?, None);
     assert_eq!(job::count_by_state(tx)?, [(JobState::Done, 1), (JobState::Failed, 1)]);
@@ -88,6 +88,25 @@ fn taken_up(tx: &Tx) -> Result<(), Error> {
 async fn what_a_killed_process_held_is_claimed_again_at_once() {
     for fresh in fresh_stores().await {
         fresh.store.tx("taken_up", taken_up).await.unwrap();
+    }
+}
+
+fn handed(tx: &Tx) -> Result<(), Error> {
+    let one = job::add(tx, &new(5))?;
+    assert_eq!(claim(tx, 5, 1_000)?.len(), 1);
+    assert!(job::hand_to(tx, &one, "user:ada", Moment(6))?);
+    assert!(!job::finish(tx, &one, 1, "done", Moment(7))?, "whoever held it writes no more");
+    let again = claim(tx, 6, 1_000)?;
+    assert_eq!((again.len(), again[0].actor.as_str(), again[0].fence), (1, "user:ada", 3));
+    assert!(job::finish(tx, &one, 3, "done", Moment(8))?);
+    assert!(!job::hand_to(tx, &one, "user:bob", Moment(9))?, "it has ended");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_is_handed_to_another_starts_anew_for_him() {
+    for fresh in fresh_stores().await {
+        fresh.store.tx("handed", handed).await.unwrap();
     }
 }
 

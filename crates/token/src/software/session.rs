@@ -57,12 +57,48 @@ impl Session {
         exportable: Exportable,
         random: &dyn Random,
     ) -> Result<(PublicKey, SealedKey), TokenError> {
+        let (_, public_key, sealed) = self.generate_pair(algorithm, exportable, random)?;
+        Ok((public_key, sealed))
+    }
+
+    /// Makes a new key and opens it for signing, as [`Session::generate`] and [`Session::signer`] do one after the
+    /// other.
+    ///
+    /// # Errors
+    /// [`TokenError::LoggedOut`], [`TokenError::Generation`], [`TokenError::WrongPermission`].
+    pub fn generate_signer<U: Use>(
+        &self,
+        algorithm: KeyAlgorithm,
+        exportable: Exportable,
+        random: &dyn Random,
+        _proof: &Authorized<U>,
+    ) -> Result<(SealedKey, Arc<dyn Signer>), TokenError> {
+        may_sign::<U>()?;
+        let (pair, public_key, sealed) = self.generate_pair(algorithm, exportable, random)?;
+        let signer = self.with_data_key(|_| Ok(self.enlist(SigningKey::new(pair, public_key, algorithm))))?;
+        Ok((sealed, signer))
+    }
+
+    fn generate_pair(
+        &self,
+        algorithm: KeyAlgorithm,
+        exportable: Exportable,
+        random: &dyn Random,
+    ) -> Result<(Pair, PublicKey, SealedKey), TokenError> {
         let failed = |_| TokenError::Generation;
         let pair = Pair::generate(algorithm).map_err(failed)?;
         let public_key = public_key(&pair).ok_or(TokenError::Generation)?;
         let pkcs8 = pair.to_pkcs8().map_err(failed)?;
         let sealed = self.seal((public_key.id(), algorithm), &pkcs8, exportable, random)?;
-        Ok((public_key, sealed))
+        Ok((pair, public_key, sealed))
+    }
+
+    /// Puts an opened key among those that log-out wipes. Called while the data key is held, so that a log-out in
+    /// between cannot miss it.
+    fn enlist(&self, key: SigningKey) -> Arc<dyn Signer> {
+        let signer = Arc::new(key);
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).add(&signer);
+        signer
     }
 
     /// Takes a key that was made elsewhere.
@@ -89,14 +125,9 @@ impl Session {
         sealed: &SealedKey,
         _proof: &Authorized<U>,
     ) -> Result<Arc<dyn Signer>, TokenError> {
-        if !SIGNS.contains(&U::PERMISSION) {
-            return Err(TokenError::WrongPermission { permission: U::PERMISSION });
-        }
-        // The signer is on the list before the data key is let go, so that a log-out in between cannot miss it.
+        may_sign::<U>()?;
         self.with_data_key(|data_key| {
-            let signer = Arc::new(signing_key(sealed, &open(sealed, data_key, &self.token)?)?);
-            self.opened.lock().unwrap_or_else(PoisonError::into_inner).add(&signer);
-            Ok(signer as Arc<dyn Signer>)
+            Ok(self.enlist(signing_key(sealed, &open(sealed, data_key, &self.token)?)?))
         })
     }
 
@@ -193,6 +224,14 @@ const SIGNS: [Permission; 6] = [
     Permission::ServeTls,
     Permission::RunSchedule,
 ];
+
+fn may_sign<U: Use>() -> Result<(), TokenError> {
+    if SIGNS.contains(&U::PERMISSION) {
+        Ok(())
+    } else {
+        Err(TokenError::WrongPermission { permission: U::PERMISSION })
+    }
+}
 
 /// How free a key must be to leave under this permission; none when it takes no key out.
 fn least_to_export(permission: Permission) -> Option<Exportable> {
