@@ -146,6 +146,7 @@ fn check_primitive(tag: u8, content: &[u8]) -> Result<(), Refusal> {
         tag::BIT_STRING if !matches!(content, [0] | [0..=7, _, ..]) => not_der("a BIT STRING is malformed"),
         tag::NULL if !content.is_empty() => not_der("a NULL is not empty"),
         tag::OID => check_oid(content),
+        0x00 => not_der("an element has no tag"),
         0x10 | 0x11 => not_der("a SEQUENCE or SET is marked as primitive"),
         _ => Ok(()),
     }

@@ -26,14 +26,17 @@ const CIPHERS: [(&str, u64, usize); 4] = [
     ("1.2.840.113549.3.7", 24, 8),       // 3DES-CBC
 ];
 
-/// HMAC with SHA-1, SHA-224, SHA-256, SHA-384, SHA-512.
-const PSEUDO_RANDOM: [&str; 5] = [
-    "1.2.840.113549.2.7",
-    "1.2.840.113549.2.8",
-    "1.2.840.113549.2.9",
-    "1.2.840.113549.2.10",
-    "1.2.840.113549.2.11",
+/// What PBKDF2 hashes with: identifier, octets that come out of one hash.
+const PSEUDO_RANDOM: [(&str, u64); 5] = [
+    ("1.2.840.113549.2.7", HMAC_SHA1_LENGTH),
+    ("1.2.840.113549.2.8", 28),  // HMAC with SHA-224
+    ("1.2.840.113549.2.9", 32),  // HMAC with SHA-256
+    ("1.2.840.113549.2.10", 48), // HMAC with SHA-384
+    ("1.2.840.113549.2.11", 64), // HMAC with SHA-512
 ];
+
+/// HMAC with SHA-1, which is meant where none is named.
+const HMAC_SHA1_LENGTH: u64 = 20;
 
 /// What one derivation takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,15 +47,60 @@ pub(crate) enum Cost {
     Memory(u64),
 }
 
-/// What all derivations for one file may take together.
-pub(crate) struct KdfBudget {
+impl Cost {
+    /// So many of the same.
+    pub(crate) fn times(self, count: u64) -> Self {
+        match self {
+            Self::Iterations(iterations) => Self::Iterations(iterations.saturating_mul(count)),
+            Self::Memory(bytes) => Self::Memory(bytes.saturating_mul(count)),
+        }
+    }
+}
+
+/// What all derivations for one file may take together, or those for several files and tries.
+pub struct KdfBudget {
     iterations: u64,
     memory: u64,
 }
 
+impl Default for KdfBudget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl KdfBudget {
-    pub(crate) fn new() -> Self {
+    /// Nothing is spent yet.
+    pub fn new() -> Self {
         Self { iterations: MAX_ITERATIONS, memory: MAX_SCRYPT_BYTES }
+    }
+
+    /// Less than usual, for a caller in a hurry: iterations of PBKDF2, and bytes of memory of scrypt.
+    pub fn limited(iterations: u64, memory: u64) -> Self {
+        Self { iterations: iterations.min(MAX_ITERATIONS), memory: memory.min(MAX_SCRYPT_BYTES) }
+    }
+
+    /// Nothing is spent yet of what may be spent on so many files.
+    pub fn times(files: u32) -> Self {
+        let files = u64::from(files);
+        Self { iterations: MAX_ITERATIONS * files, memory: MAX_SCRYPT_BYTES * files }
+    }
+
+    /// What one file may take of it; what it leaves is given back by [`Self::settle`].
+    pub(crate) fn draw(&mut self) -> Self {
+        let drawn = Self {
+            iterations: self.iterations.min(MAX_ITERATIONS),
+            memory: self.memory.min(MAX_SCRYPT_BYTES),
+        };
+        self.iterations -= drawn.iterations;
+        self.memory -= drawn.memory;
+        drawn
+    }
+
+    /// Gives back what a file left.
+    pub(crate) fn settle(&mut self, left: &Self) {
+        self.iterations += left.iterations;
+        self.memory += left.memory;
     }
 
     /// Takes one derivation off the budget.
@@ -100,14 +148,15 @@ fn pbkdf2_cost(mut parameters: Reader<'_>, wanted: u64) -> Result<Cost, Refusal>
     parameters.expect(tag::OCTET_STRING).map_err(|_| unsupported())?;
     let iterations = positive(parameters.expect(tag::INTEGER)?, "the number of iterations is not positive")?;
     check_key_length(&mut parameters, wanted)?;
-    if !parameters.is_empty() {
-        let mut pseudo_random = Reader::new(sequence(&mut parameters)?);
-        let oid = dotted(&mut pseudo_random)?;
-        if !PSEUDO_RANDOM.contains(&oid.as_str()) {
-            return Err(unsupported());
-        }
-    }
-    if iterations > MAX_ITERATIONS { Err(too_expensive()) } else { Ok(Cost::Iterations(iterations)) }
+    let hash_length = if parameters.is_empty() {
+        HMAC_SHA1_LENGTH
+    } else {
+        let oid = dotted(&mut Reader::new(sequence(&mut parameters)?))?;
+        PSEUDO_RANDOM.into_iter().find(|(known, _)| *known == oid).ok_or_else(unsupported)?.1
+    };
+    // A key that is longer than a hash takes all iterations again for every hash more.
+    let cost = Cost::Iterations(iterations).times(wanted.div_ceil(hash_length));
+    if iterations > MAX_ITERATIONS { Err(too_expensive()) } else { Ok(cost) }
 }
 
 /// scrypt-params (RFC 7914, 7.1).
@@ -124,6 +173,34 @@ fn scrypt_cost(mut parameters: Reader<'_>, wanted: u64) -> Result<Cost, Refusal>
         return Err(senseless("the cost of scrypt is not a power of two"));
     }
     Ok(Cost::Memory(bytes))
+}
+
+/// PBEParameter (RFC 8018, A.3), which PKCS#12 calls pkcs-12PbeParams: the salt and the iterations.
+pub(crate) fn salt_and_iterations<'a>(algorithm: &mut Reader<'a>) -> Result<(&'a [u8], u32), Refusal> {
+    let incomplete = |_| senseless("the parameters of the derivation are not complete");
+    let mut parameters = Reader::new(algorithm.expect(tag::SEQUENCE).map_err(incomplete)?.value);
+    let salt = parameters.expect(tag::OCTET_STRING).map_err(incomplete)?.value;
+    Ok((salt, iterations(parameters.expect(tag::INTEGER).map_err(incomplete)?)?))
+}
+
+/// A number of iterations for a derivation that hashes once in each. Refuses `key.kdf_params`, `limit.kdf_cost`.
+pub(crate) fn iterations(integer: Tlv<'_>) -> Result<u32, Refusal> {
+    let count = positive(integer, "the number of iterations is not positive")?;
+    if count > MAX_ITERATIONS {
+        return Err(too_expensive());
+    }
+    u32::try_from(count).map_err(|_| too_expensive())
+}
+
+/// The cost of a derivation that hashes so often for each of so many blocks: an iteration of PBKDF2 hashes twice.
+pub(crate) fn hashes(iterations: u32, blocks: usize) -> Cost {
+    hashes_of(6, iterations, blocks)
+}
+
+/// As [`hashes`], where one hash costs so many twelfths of an iteration of PBKDF2 with HMAC-SHA-256.
+pub(crate) fn hashes_of(twelfths: u64, iterations: u32, blocks: usize) -> Cost {
+    let hashes = u64::from(iterations).saturating_mul(blocks as u64);
+    Cost::Iterations(hashes.saturating_mul(twelfths).div_ceil(12))
 }
 
 /// The optional length of the derived key.
@@ -164,7 +241,7 @@ pub(crate) fn unsupported() -> Refusal {
     )
 }
 
-fn senseless(what: &str) -> Refusal {
+pub(crate) fn senseless(what: &str) -> Refusal {
     Refusal::new("key.kdf_params", what, "Export the key again.")
 }
 
@@ -172,6 +249,6 @@ fn too_expensive() -> Refusal {
     Refusal::new(
         "limit.kdf_cost",
         "deriving the key from the passphrase would take too much time or memory; nothing was tried",
-        "Write the key again with at most 2,000,000 iterations of PBKDF2, or scrypt within 64 MiB.",
+        "Write the file again with HMAC-SHA-256 and at most 2,000,000 iterations, or scrypt within 64 MiB.",
     )
 }

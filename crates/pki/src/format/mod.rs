@@ -3,19 +3,32 @@
 //! One file per format, and one row in `FORMATS`. Limits come before parsing; the cost of key derivation is read
 //! and summed before anything is derived.
 
+mod ber;
+mod cipher;
+mod dek_info;
 pub(crate) mod der;
+mod jks;
+pub mod jks_write;
 pub(crate) mod kdf;
+mod openssl_trusted;
+mod pbe;
+mod pbes2;
 mod pem;
 pub mod pem_write;
 mod pkcs1;
+mod pkcs12;
+pub mod pkcs12_write;
+mod pkcs7;
+pub mod pkcs7_write;
 mod pkcs8;
 pub mod pkcs8_write;
 mod sec1;
+pub mod traditional_write;
 mod x509;
 
 use crate::tlv::{Reader, tag};
-use crate::{Certificate, Csr, Finding, PrivateKey, Refusal};
-use kdf::KdfBudget;
+use crate::{Certificate, Crl, Csr, Finding, PrivateKey, Refusal};
+pub use kdf::KdfBudget;
 
 /// The largest file that is looked at, in bytes.
 pub const MAX_INPUT: usize = 10_000_000;
@@ -23,10 +36,13 @@ pub const MAX_INPUT: usize = 10_000_000;
 pub const MAX_CERTIFICATES: usize = 10_000;
 /// Octets of one private key in DER, at most.
 const MAX_KEY: usize = 13_000;
+/// Octets of a passphrase, at most: old formats hash it again and again.
+const MAX_PASSPHRASE: usize = 1024;
 
 /// What a file held.
 pub struct Contents {
-    /// Which format it was in: `pem`, `der-certificate`, `der-csr`, `pkcs8`, `pkcs8-encrypted`, `pkcs1`, `sec1`.
+    /// Which format it was in: `pem`, `der-certificate`, `der-csr`, `der-crl`, `pkcs8`, `pkcs8-encrypted`, `pkcs1`, `sec1`,
+    /// `pkcs7`, `pkcs12`, `jks`, `jceks`.
     pub format: &'static str,
     /// What was in it, in its order.
     pub items: Vec<Item>,
@@ -34,14 +50,65 @@ pub struct Contents {
     pub findings: Vec<Finding>,
 }
 
-/// One thing out of a file.
-pub enum Item {
+/// One thing out of a file, with the name that the file gives it.
+pub struct Item {
+    /// What it is.
+    pub object: Object,
+    /// What the file calls it, as it stands there (PKCS#12 `friendlyName`, the alias of a Java key store): any
+    /// characters, never to be trusted.
+    pub friendly_name: Option<String>,
+}
+
+/// What can come out of a file.
+pub enum Object {
     /// A certificate.
     Certificate(Certificate),
     /// A private key.
     PrivateKey(PrivateKey),
     /// A certificate request.
     Csr(Csr),
+    /// A certificate revocation list.
+    Crl(Crl),
+}
+
+impl From<Object> for Item {
+    /// A thing that its file gives no name.
+    fn from(object: Object) -> Self {
+        Self { object, friendly_name: None }
+    }
+}
+
+impl Item {
+    /// The certificate, if it is one.
+    pub fn into_certificate(self) -> Option<Certificate> {
+        match self.object {
+            Object::Certificate(certificate) => Some(certificate),
+            Object::PrivateKey(_) | Object::Csr(_) | Object::Crl(_) => None,
+        }
+    }
+
+    /// The private key, if it is one.
+    pub fn into_private_key(self) -> Option<PrivateKey> {
+        match self.object {
+            Object::PrivateKey(key) => Some(key),
+            Object::Certificate(_) | Object::Csr(_) | Object::Crl(_) => None,
+        }
+    }
+}
+
+/// A file while it is read.
+struct Reading<'a> {
+    passphrase: Option<&'a str>,
+    /// What is left for deriving keys; every derivation is charged before it begins.
+    budget: KdfBudget,
+    contents: Contents,
+}
+
+impl Reading<'_> {
+    /// Adds what has no name of its own.
+    fn add(&mut self, object: Object) {
+        self.contents.items.push(object.into());
+    }
 }
 
 /// One format: how it is recognised and how it is read.
@@ -49,23 +116,29 @@ struct Format {
     name: &'static str,
     /// Whether the bytes look like it; cheap, and never wrong about another format of the list.
     sniff: fn(&[u8]) -> bool,
-    /// Charges what deriving keys for it would cost, and refuses parameters that make no sense.
+    /// Charges what deriving keys for it would cost, as far as that can be seen from outside, and refuses parameters
+    /// that make no sense.
     charge: fn(&[u8], &mut KdfBudget) -> Result<(), Refusal>,
     /// Reads it; called after `charge` only.
     read: ReadFormat,
 }
 
-/// Takes the bytes and the passphrase, and adds what it finds to the contents.
-type ReadFormat = fn(&[u8], Option<&str>, &mut Contents) -> Result<(), Refusal>;
+/// Takes the bytes, and adds what it finds to the contents.
+type ReadFormat = fn(&[u8], &mut Reading<'_>) -> Result<(), Refusal>;
 
 /// Every format, in the order in which they are tried; those in DER can be told by their first bytes.
-const FORMATS: [&Format; 7] = [
+const FORMATS: &[&Format] = &[
     &x509::CERTIFICATE,
     &x509::CSR,
+    &x509::CRL,
     &pkcs8::PLAIN,
     &pkcs8::ENCRYPTED,
     &pkcs1::FORMAT,
     &sec1::FORMAT,
+    &pkcs7::FORMAT,
+    &pkcs12::FORMAT,
+    &jks::JKS,
+    &jks::JCEKS,
     &pem::FORMAT,
 ];
 
@@ -76,6 +149,19 @@ const FORMATS: [&Format; 7] = [
 /// when it is encrypted and there is no passphrase, `pass.wrong` when that is wrong or the file is damaged; and
 /// every refusal of [`Certificate::parse`] and [`Csr::parse`]. One bad object refuses the whole file.
 pub fn read(bytes: &[u8], passphrase: Option<&str>) -> Result<Contents, Refusal> {
+    read_within(bytes, passphrase, &mut KdfBudget::new())
+}
+
+/// As [`read`], where several files, or several tries with one, share what may be spent on deriving keys. No file may
+/// take more of it than it may alone.
+///
+/// # Errors
+/// As [`read`]; `limit.kdf_cost` also when what is left of the budget is too little.
+pub fn read_within(
+    bytes: &[u8],
+    passphrase: Option<&str>,
+    budget: &mut KdfBudget,
+) -> Result<Contents, Refusal> {
     if bytes.is_empty() {
         return Err(Refusal::new("input.empty", "the file is empty", "Choose the file again."));
     }
@@ -87,13 +173,18 @@ pub fn read(bytes: &[u8], passphrase: Option<&str>) -> Result<Contents, Refusal>
             "Send the certificates and keys without anything else.",
         ));
     }
+    if passphrase.is_some_and(|passphrase| passphrase.len() > MAX_PASSPHRASE) {
+        let what = format!("the passphrase is longer than {MAX_PASSPHRASE} bytes");
+        return Err(Refusal::new("input.too_large", what, "Look whether a file was pasted in its place."));
+    }
     let Some(format) = FORMATS.iter().find(|format| (format.sniff)(bytes)) else {
         return Err(unrecognised(bytes));
     };
-    let mut contents = Contents { format: format.name, items: Vec::new(), findings: Vec::new() };
-    (format.charge)(bytes, &mut KdfBudget::new())?;
-    (format.read)(bytes, passphrase, &mut contents)?;
-    Ok(contents)
+    let contents = Contents { format: format.name, items: Vec::new(), findings: Vec::new() };
+    let mut reading = Reading { passphrase, budget: budget.draw(), contents };
+    let done = (format.charge)(bytes, &mut reading.budget).and_then(|()| (format.read)(bytes, &mut reading));
+    budget.settle(&reading.budget);
+    done.map(|()| reading.contents)
 }
 
 /// Says as closely as possible why nothing fits.
@@ -131,6 +222,12 @@ fn begins_with_oid(content: &[u8]) -> bool {
 
 /// The gate for private keys.
 fn check_key(der: &[u8]) -> Result<(), Refusal> {
+    check_key_size(der)?;
+    der::check(der)
+}
+
+/// The gate for private keys whose encryption leaves nothing else to be seen.
+fn check_key_size(der: &[u8]) -> Result<(), Refusal> {
     if der.len() > MAX_KEY {
         let what = format!("the private key has {} bytes; at most {MAX_KEY} are taken", der.len());
         return Err(Refusal::new(
@@ -139,8 +236,10 @@ fn check_key(der: &[u8]) -> Result<(), Refusal> {
             "Use an EC key, or an RSA key of up to 8192 bits.",
         ));
     }
-    der::check(der)
+    Ok(())
 }
 
+#[cfg(test)]
+mod openssl;
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,10 @@
 
 use zeroize::Zeroizing;
 
-use super::kdf::KdfBudget;
-use super::{Contents, Format, MAX_CERTIFICATES, no_cost, pkcs1, pkcs8, sec1, x509};
+use super::dek_info::{self, OldEncryption};
+use super::{
+    Format, MAX_CERTIFICATES, Reading, no_cost, openssl_trusted, pbe, pkcs1, pkcs7, pkcs8, pkcs12, sec1, x509,
+};
 use crate::tlv::tag;
 use crate::{Finding, Refusal, Severity};
 
@@ -30,6 +32,10 @@ fn meaning(label: &str) -> Result<Meaning, Refusal> {
     Ok(match label {
         "CERTIFICATE" | "X509 CERTIFICATE" => Meaning::Read(&x509::CERTIFICATE),
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Meaning::Read(&x509::CSR),
+        "X509 CRL" | "CRL" => Meaning::Read(&x509::CRL),
+        "TRUSTED CERTIFICATE" => Meaning::Read(&openssl_trusted::FORMAT),
+        "PKCS7" | "CMS" => Meaning::Read(&pkcs7::FORMAT),
+        "PKCS12" => Meaning::Read(&pkcs12::FORMAT),
         "PRIVATE KEY" => Meaning::Read(&pkcs8::PLAIN),
         "ENCRYPTED PRIVATE KEY" => Meaning::Read(&pkcs8::ENCRYPTED),
         "RSA PRIVATE KEY" => Meaning::Read(&pkcs1::FORMAT),
@@ -44,7 +50,7 @@ fn is_pem(bytes: &[u8]) -> bool {
     find(bytes, BEGIN).is_some()
 }
 
-fn read(bytes: &[u8], passphrase: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
+fn read(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     let blocks = blocks(bytes)?;
     let certificates = blocks.iter().filter(|block| block.label == "CERTIFICATE").count();
     if certificates > MAX_CERTIFICATES {
@@ -53,24 +59,24 @@ fn read(bytes: &[u8], passphrase: Option<&str>, contents: &mut Contents) -> Resu
         return Err(Refusal::new("limit.cert_count", what, "Split the file."));
     }
     // All costs are summed before the first key is derived.
-    let mut budget = KdfBudget::new();
     let mut readable = Vec::with_capacity(blocks.len());
     for block in &blocks {
         match meaning(&block.label).map_err(|refusal| block.locate(refusal))? {
             Meaning::Read(format) => {
+                let format = block.by_content(format);
                 block.check(format).map_err(|refusal| block.locate(refusal))?;
-                (format.charge)(&block.der, &mut budget).map_err(|refusal| block.locate(refusal))?;
+                (format.charge)(&block.der, &mut reading.budget).map_err(|refusal| block.locate(refusal))?;
                 readable.push((block, format));
             }
             Meaning::Skip => {}
-            Meaning::LeaveOut => contents.findings.push(left_out(block)),
+            Meaning::LeaveOut => reading.contents.findings.push(left_out(block)),
         }
     }
     if readable.is_empty() {
         return Err(nothing_readable(&blocks));
     }
     for (block, format) in readable {
-        (format.read)(&block.der, passphrase, contents).map_err(|refusal| block.locate(refusal))?;
+        block.read(format, reading).map_err(|refusal| block.locate(refusal))?;
     }
     Ok(())
 }
@@ -78,13 +84,27 @@ fn read(bytes: &[u8], passphrase: Option<&str>, contents: &mut Contents) -> Resu
 /// One block: what it says it is, what is in it, and where it began.
 struct Block {
     label: String,
+    /// Encrypted, if `encryption` says so.
     der: Zeroizing<Vec<u8>>,
+    encryption: Option<OldEncryption>,
     line: usize,
 }
 
 impl Block {
+    /// Some CAs send PKCS#7 under the label of a certificate.
+    fn by_content(&self, labelled: &'static Format) -> &'static Format {
+        let is_disguised = self.label.ends_with("CERTIFICATE") && (pkcs7::FORMAT.sniff)(&self.der);
+        if is_disguised { &pkcs7::FORMAT } else { labelled }
+    }
+
     /// The content must be what the label says.
     fn check(&self, format: &Format) -> Result<(), Refusal> {
+        if self.encryption.is_some() {
+            return match self.label.as_str() {
+                "RSA PRIVATE KEY" | "EC PRIVATE KEY" => super::check_key_size(&self.der),
+                _ => Err(dek_info::misplaced()),
+            };
+        }
         if (format.sniff)(&self.der) {
             return Ok(());
         }
@@ -97,6 +117,21 @@ impl Block {
             what,
             "Give the block the label of its content, or send the file as it was.",
         ))
+    }
+
+    fn read(&self, format: &Format, reading: &mut Reading<'_>) -> Result<(), Refusal> {
+        let Some(encryption) = &self.encryption else {
+            return (format.read)(&self.der, reading);
+        };
+        let Some(passphrase) = reading.passphrase else {
+            return Err(pbe::passphrase_needed("the private key is encrypted"));
+        };
+        let plain = encryption.decrypt(passphrase, &self.der)?;
+        if !(format.sniff)(&plain) || super::der::check(&plain).is_err() {
+            return Err(pbe::wrong_passphrase());
+        }
+        reading.contents.findings.push(dek_info::weak(format!("{} in line {}", self.label, self.line)));
+        (format.read)(&plain, reading)
     }
 
     fn locate(&self, refusal: Refusal) -> Refusal {
@@ -142,11 +177,9 @@ fn read_block(bytes: &[u8], begin: usize, line: usize) -> Result<(Block, usize),
         ));
     }
     let body = &bytes[body_start..end];
-    if find(body, b"DEK-Info:").is_some() || find(body, b"Proc-Type:").is_some() {
-        return Err(traditional_encryption());
-    }
-    let der = decode(body)?;
-    Ok((Block { label, der, line }, after))
+    let (encryption, base64) = dek_info::split(body)?;
+    let der = decode(base64)?;
+    Ok((Block { label, der, encryption, line }, after))
 }
 
 /// The label up to its closing dashes, and the position after them.
@@ -232,14 +265,6 @@ fn bad_base64() -> Refusal {
         "pem.base64",
         "what stands between BEGIN and END is not base64",
         "Copy the block again, unchanged.",
-    )
-}
-
-fn traditional_encryption() -> Refusal {
-    Refusal::new(
-        "key.encryption_unsupported",
-        "the key is encrypted in the old way of OpenSSL (DEK-Info), which protects it badly",
-        "Write it again with `openssl pkcs8 -topk8`, and send that.",
     )
 }
 

@@ -20,6 +20,16 @@ pub fn chain<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> String {
     certificates.into_iter().map(certificate).collect()
 }
 
+/// A certificate revocation list: `X509 CRL`.
+pub fn crl(der: &[u8]) -> String {
+    block("X509 CRL", der)
+}
+
+/// Certificates as PKCS#7: `PKCS7`.
+pub fn pkcs7(der: &[u8]) -> String {
+    block("PKCS7", der)
+}
+
 /// An encrypted PKCS#8 key: `ENCRYPTED PRIVATE KEY`.
 pub fn encrypted_key(der: &[u8]) -> String {
     block("ENCRYPTED PRIVATE KEY", der)
@@ -36,7 +46,7 @@ pub fn public_key(key: &PublicKey) -> String {
 }
 
 /// Writes into one buffer of the right size, so that no copy of a key is left behind.
-fn block(label: &'static str, der: &[u8]) -> String {
+pub(super) fn block(label: &'static str, der: &[u8]) -> String {
     // Labels are constants above, and the length is computed from the same input: nothing is left to fail.
     let length = encapsulated_len(label, LineEnding::LF, der.len()).expect("the label is sound");
     let mut buffer = vec![0; length];

@@ -1,6 +1,6 @@
 //! RSA private keys as PKCS#1 RSAPrivateKey (RFC 8017, A.1.2) in DER.
 
-use super::{Contents, Format, Item, check_key, fields, no_cost};
+use super::{Format, Object, Reading, check_key, fields, no_cost};
 use crate::tlv::tag;
 use crate::{PrivateKey, Refusal};
 
@@ -11,8 +11,8 @@ fn is_pkcs1(der: &[u8]) -> bool {
     fields(der).is_some_and(|mut fields| (0..3).all(|_| fields.expect(tag::INTEGER).is_ok()))
 }
 
-fn read(der: &[u8], _: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
+fn read(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     check_key(der)?;
-    contents.items.push(Item::PrivateKey(PrivateKey::from_pkcs1_der(der)?));
+    reading.add(Object::PrivateKey(PrivateKey::from_pkcs1_der(der)?));
     Ok(())
 }

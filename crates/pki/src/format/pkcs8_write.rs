@@ -24,11 +24,28 @@ const AES_256_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.1
 ///
 /// Takes 0.14 s of CPU: call it on a blocking thread.
 pub fn encrypt(key: &PrivateKey, passphrase: &str, salt: [u8; 16], iv: [u8; 16]) -> Zeroizing<Vec<u8>> {
+    let Encrypted { algorithm, data } = encrypt_octets(key.pkcs8_der(), passphrase, ITERATIONS, salt, iv);
+    Zeroizing::new(tlv::sequence(&[&algorithm, &tlv::tlv(tag::OCTET_STRING, &[&data])]))
+}
+
+/// What was encrypted, and the AlgorithmIdentifier that says how.
+pub(super) struct Encrypted {
+    pub(super) algorithm: Vec<u8>,
+    pub(super) data: Vec<u8>,
+}
+
+/// Encrypts anything.
+pub(super) fn encrypt_octets(
+    plain: &[u8],
+    passphrase: &str,
+    iterations: NonZeroU32,
+    salt: [u8; 16],
+    iv: [u8; 16],
+) -> Encrypted {
     let mut secret = Zeroizing::new([0; 32]);
-    derive(PBKDF2_HMAC_SHA256, ITERATIONS, &salt, passphrase.as_bytes(), secret.as_mut_slice());
-    let data = encrypt_cbc(&secret, iv, key.pkcs8_der());
-    let identifier = algorithm_identifier(&salt, &iv);
-    Zeroizing::new(tlv::sequence(&[&identifier, &tlv::tlv(tag::OCTET_STRING, &[&data])]))
+    derive(PBKDF2_HMAC_SHA256, iterations, &salt, passphrase.as_bytes(), secret.as_mut_slice());
+    let data = encrypt_cbc(&secret, iv, plain);
+    Encrypted { algorithm: algorithm_identifier(&salt, iterations, &iv), data }
 }
 
 fn encrypt_cbc(secret: &[u8; 32], iv: [u8; 16], plain: &[u8]) -> Vec<u8> {
@@ -43,10 +60,10 @@ fn encrypt_cbc(secret: &[u8; 32], iv: [u8; 16], plain: &[u8]) -> Vec<u8> {
     data
 }
 
-fn algorithm_identifier(salt: &[u8], iv: &[u8]) -> Vec<u8> {
+fn algorithm_identifier(salt: &[u8], iterations: NonZeroU32, iv: &[u8]) -> Vec<u8> {
     let null = tlv::tlv(tag::NULL, &[]);
     let prf = tlv::sequence(&[&tlv::oid(HMAC_SHA256.as_bytes()), &null]);
-    let rounds = tlv::unsigned_integer(&ITERATIONS.get().to_be_bytes());
+    let rounds = tlv::unsigned_integer(&iterations.get().to_be_bytes());
     let kdf_parameters = tlv::sequence(&[&tlv::tlv(tag::OCTET_STRING, &[salt]), &rounds, &prf]);
     let kdf = tlv::sequence(&[&tlv::oid(PBKDF2.as_bytes()), &kdf_parameters]);
     let cipher = tlv::sequence(&[&tlv::oid(AES_256_CBC.as_bytes()), &tlv::tlv(tag::OCTET_STRING, &[iv])]);

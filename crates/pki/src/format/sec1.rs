@@ -1,6 +1,6 @@
 //! EC private keys as SEC1 ECPrivateKey (RFC 5915) in DER.
 
-use super::{Contents, Format, Item, check_key, fields, no_cost};
+use super::{Format, Object, Reading, check_key, fields, no_cost};
 use crate::tlv::tag;
 use crate::{PrivateKey, Refusal};
 
@@ -13,8 +13,8 @@ fn is_sec1(der: &[u8]) -> bool {
     })
 }
 
-fn read(der: &[u8], _: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
+fn read(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     check_key(der)?;
-    contents.items.push(Item::PrivateKey(PrivateKey::from_sec1_der(der)?));
+    reading.add(Object::PrivateKey(PrivateKey::from_sec1_der(der)?));
     Ok(())
 }

@@ -5,9 +5,9 @@ use crate::tlv::{sequence, tlv};
 use crate::{KeyAlgorithm, KeyId, testing};
 
 fn keys(contents: &Contents) -> Vec<KeyId> {
-    let key = |item: &Item| match item {
-        Item::PrivateKey(key) => key.id(),
-        Item::Certificate(_) | Item::Csr(_) => panic!("only keys are here"),
+    let key = |item: &Item| match &item.object {
+        Object::PrivateKey(key) => key.id(),
+        Object::Certificate(_) | Object::Csr(_) | Object::Crl(_) => panic!("only keys are here"),
     };
     contents.items.iter().map(key).collect()
 }
@@ -126,4 +126,11 @@ impl NthValue for Reader<'_> {
         }
         self.any().unwrap().value.to_vec()
     }
+}
+
+#[test]
+fn a_passphrase_is_not_a_file() {
+    let der = encrypt(&testing::pkcs8(KeyAlgorithm::EcP256), pbkdf2(1), "x");
+    assert_eq!(code(read(&der, Some(&"x".repeat(1024)))), "pass.wrong");
+    assert_eq!(code(read(&der, Some(&"x".repeat(1025)))), "input.too_large");
 }

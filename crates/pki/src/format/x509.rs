@@ -1,26 +1,33 @@
-//! A certificate or a certificate request (PKCS#10), alone, in DER.
+//! A certificate, a certificate request (PKCS#10) or a CRL, alone, in DER.
 
-use super::{Contents, Format, Item, begins_with_oid, fields, no_cost};
+use super::{Format, Object, Reading, begins_with_oid, fields, no_cost};
 use crate::tlv::{Reader, Tlv, tag};
-use crate::{Certificate, Csr, Refusal};
+use crate::{Certificate, Crl, Csr, Refusal};
 
 pub(super) const CERTIFICATE: Format =
     Format { name: "der-certificate", sniff: is_certificate, charge: no_cost, read: read_certificate };
 
 pub(super) const CSR: Format = Format { name: "der-csr", sniff: is_csr, charge: no_cost, read: read_csr };
 
-fn read_certificate(der: &[u8], _: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
-    contents.items.push(Item::Certificate(Certificate::parse(der)?));
+pub(super) const CRL: Format = Format { name: "der-crl", sniff: is_crl, charge: no_cost, read: read_crl };
+
+fn read_certificate(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
+    reading.add(Object::Certificate(Certificate::parse(der)?));
     Ok(())
 }
 
-fn read_csr(der: &[u8], _: Option<&str>, contents: &mut Contents) -> Result<(), Refusal> {
+fn read_csr(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     super::der::check(der)?;
-    contents.items.push(Item::Csr(Csr::parse(der)?));
+    reading.add(Object::Csr(Csr::parse(der)?));
     Ok(())
 }
 
-/// Both are `SEQUENCE { SEQUENCE, AlgorithmIdentifier, BIT STRING }`.
+fn read_crl(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
+    reading.add(Object::Crl(Crl::parse(der)?));
+    Ok(())
+}
+
+/// All are `SEQUENCE { SEQUENCE, AlgorithmIdentifier, BIT STRING }`.
 fn signed(der: &[u8]) -> Option<Reader<'_>> {
     let mut outer = fields(der)?;
     let inner = outer.expect(tag::SEQUENCE).ok()?;
@@ -37,7 +44,10 @@ fn is_certificate(der: &[u8]) -> bool {
     match inner.any() {
         Ok(Tlv { tag: 0xa0, .. }) => true,
         Ok(Tlv { tag: tag::INTEGER, .. }) => {
-            inner.expect(tag::SEQUENCE).is_ok_and(|algorithm| begins_with_oid(algorithm.value))
+            // Name and validity follow; in a CRL it would be a name and a time.
+            let has_algorithm =
+                inner.expect(tag::SEQUENCE).is_ok_and(|algorithm| begins_with_oid(algorithm.value));
+            has_algorithm && inner.expect(tag::SEQUENCE).is_ok() && inner.expect(tag::SEQUENCE).is_ok()
         }
         Ok(_) | Err(_) => false,
     }
@@ -51,4 +61,15 @@ fn is_csr(der: &[u8]) -> bool {
     let begins = inner.expect(tag::INTEGER).is_ok()
         && inner.expect(tag::SEQUENCE).is_ok_and(|subject| !begins_with_oid(subject.value));
     begins && inner.expect(tag::SEQUENCE).is_ok_and(|key| key.value.first() == Some(&tag::SEQUENCE))
+}
+
+/// The signed part begins with the version (not in version 1), an algorithm, a name and a time.
+fn is_crl(der: &[u8]) -> bool {
+    let Some(mut inner) = signed(der) else {
+        return false;
+    };
+    let begins = inner.optional(tag::INTEGER).is_ok()
+        && inner.expect(tag::SEQUENCE).is_ok_and(|algorithm| begins_with_oid(algorithm.value))
+        && inner.expect(tag::SEQUENCE).is_ok();
+    begins && inner.any().is_ok_and(|time| matches!(time.tag, tag::UTC_TIME | tag::GENERALIZED_TIME))
 }
