@@ -15,10 +15,11 @@ use std::sync::{Arc, OnceLock};
 use num_bigint::BigInt;
 
 use crate::name::inert;
-use crate::signature_algorithm::SignatureAlgorithm;
+use crate::signature_algorithm::{Digest, SignatureAlgorithm};
 use crate::tlv::{Reader, oid_to_dotted, tag};
 use crate::{DistinguishedName, Finding, Fingerprint, KeyId, PublicKey, Refusal, SubjectAltName, UnixTime};
 use extension::Extensions;
+pub(crate) use parse::parse_time;
 
 /// The longest certificate that is taken, in octets of DER.
 pub const MAX_CERTIFICATE: usize = 36_500;
@@ -262,13 +263,13 @@ impl Certificate {
 
     /// Whether subject and issuer are the same name.
     pub(crate) fn is_self_issued(&self) -> bool {
-        self.0.subject.der() == self.0.issuer.der()
+        self.0.subject.matches(&self.0.issuer)
     }
 
     /// Everything of [`Self::is_signed_by`] that costs no cryptography.
     pub(crate) fn names_as_issuer(&self, issuer: &Certificate) -> bool {
         let ids = self.authority_key_id().zip(issuer.subject_key_id());
-        self.0.issuer.der() == issuer.0.subject.der() && ids.is_none_or(|(wanted, found)| wanted == found)
+        self.0.issuer.matches(&issuer.0.subject) && ids.is_none_or(|(wanted, found)| wanted == found)
     }
 
     /// Whether clients would let it issue: `cA`, and keyCertSign where key usages are given. Old roots (version 1,
@@ -279,6 +280,16 @@ impl Certificate {
             return self.is_self_issued();
         }
         extensions.is_ca && (extensions.key_usage.is_none() || self.key_usages().contains(&KEY_CERT_SIGN))
+    }
+
+    /// Whether its signature was made over this digest.
+    pub(crate) fn has_digest(&self, digest: Digest) -> bool {
+        SignatureAlgorithm::parse(self.algorithm_der()).is_some_and(|algorithm| algorithm.digest == digest)
+    }
+
+    /// Whether its own key made its signature, whatever it names as issuer.
+    pub(crate) fn is_own_work(&self) -> bool {
+        self.verifies_with(&self.0.public_key)
     }
 
     fn verifies_with(&self, key: &PublicKey) -> bool {

@@ -1,8 +1,8 @@
 //! Looks at a file and says what is in it and what is wrong with it, without ever failing.
 
 use crate::chain::arrange_for;
-use crate::format::{self, Contents, Item};
-use crate::{Certificate, Csr, Finding, KeyId, Refusal, UnixTime};
+use crate::format::{self, Contents, Item, KdfBudget, Object};
+use crate::{Certificate, Crl, Csr, Finding, KeyId, Refusal, UnixTime};
 
 /// What a file holds and what is to be said about it.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Inspection {
     pub format: String,
     /// What is in it, in its order.
     pub items: Vec<InspectedItem>,
+    /// What the file calls each of the items, in the same order: any characters, never to be trusted.
+    pub friendly_names: Vec<Option<String>>,
     /// Everything that was noticed, refusals first.
     pub findings: Vec<Finding>,
 }
@@ -31,16 +33,29 @@ pub enum InspectedItem {
     },
     /// A certificate request.
     Csr(Csr),
+    /// A certificate revocation list.
+    Crl(Crl),
 }
 
 /// Inspects a file at a moment. A file that would be refused has `accepted: false` and its code among the findings.
 pub fn inspect(bytes: &[u8], passphrase: Option<&str>, now: UnixTime) -> Inspection {
-    match format::read(bytes, passphrase) {
+    inspect_within(bytes, passphrase, now, &mut KdfBudget::new())
+}
+
+/// As [`inspect`], where several files share what may be spent on deriving keys.
+pub fn inspect_within(
+    bytes: &[u8],
+    passphrase: Option<&str>,
+    now: UnixTime,
+    budget: &mut KdfBudget,
+) -> Inspection {
+    match format::read_within(bytes, passphrase, budget) {
         Ok(contents) => inspect_contents(contents, now),
         Err(refusal) => Inspection {
             accepted: false,
             format: String::new(),
             items: Vec::new(),
+            friendly_names: Vec::new(),
             findings: vec![refusal.into()],
         },
     }
@@ -53,10 +68,11 @@ fn inspect_contents(contents: Contents, now: UnixTime) -> Inspection {
         key_refusal(&keys, &certificates).into_iter().map(Finding::from).collect();
     let mut findings = contents.findings;
     for item in &contents.items {
-        match item {
-            Item::Certificate(certificate) => findings.extend(certificate.findings(now)),
-            Item::Csr(csr) => findings.extend(csr.findings()),
-            Item::PrivateKey(key) => findings.extend(key.public_key().findings()),
+        match &item.object {
+            Object::Certificate(certificate) => findings.extend(certificate.findings(now)),
+            Object::Csr(csr) => findings.extend(csr.findings()),
+            Object::Crl(crl) => findings.extend(crl.findings(now)),
+            Object::PrivateKey(key) => findings.extend(key.public_key().findings()),
         }
     }
     for finding in chain_findings(certificates, keys.first(), now) {
@@ -65,22 +81,26 @@ fn inspect_contents(contents: Contents, now: UnixTime) -> Inspection {
     }
     let accepted = refusals.is_empty();
     refusals.append(&mut findings);
+    let friendly_names = contents.items.iter().map(|item| item.friendly_name.clone()).collect();
     let items = contents.items.into_iter().map(shown).collect();
-    Inspection { accepted, format: contents.format.to_owned(), items, findings: refusals }
+    Inspection { accepted, format: contents.format.to_owned(), items, friendly_names, findings: refusals }
 }
 
 fn certificate(item: &Item) -> Option<&Certificate> {
-    match item {
-        Item::Certificate(certificate) => Some(certificate),
-        Item::PrivateKey(_) | Item::Csr(_) => None,
+    match &item.object {
+        Object::Certificate(certificate) => Some(certificate),
+        Object::PrivateKey(_) | Object::Csr(_) | Object::Crl(_) => None,
     }
 }
 
 fn shown(item: Item) -> InspectedItem {
-    match item {
-        Item::Certificate(certificate) => InspectedItem::Certificate(certificate),
-        Item::Csr(csr) => InspectedItem::Csr(csr),
-        Item::PrivateKey(key) => InspectedItem::PrivateKey { label: key.public_key().label(), id: key.id() },
+    match item.object {
+        Object::Certificate(certificate) => InspectedItem::Certificate(certificate),
+        Object::Csr(csr) => InspectedItem::Csr(csr),
+        Object::Crl(crl) => InspectedItem::Crl(crl),
+        Object::PrivateKey(key) => {
+            InspectedItem::PrivateKey { label: key.public_key().label(), id: key.id() }
+        }
     }
 }
 
@@ -88,7 +108,7 @@ fn shown(item: Item) -> InspectedItem {
 fn distinct_keys(items: &[Item]) -> Vec<KeyId> {
     let mut keys = Vec::new();
     for item in items {
-        if let Item::PrivateKey(key) = item
+        if let Object::PrivateKey(key) = &item.object
             && !keys.contains(&key.id())
         {
             keys.push(key.id());

@@ -3,11 +3,13 @@
 //! Pure: nothing here touches files, the network, the clock or a source of randomness. Times, serials, salts and
 //! nonces are arguments. It must not know our nouns (`domain`), our tables or our pages.
 //!
-//! Start reading at [`Certificate`], then [`chain`], then [`mod@format`].
+//! Start reading at [`Certificate`], then [`chain`] and [`path`], then [`mod@format`].
 
 pub mod algorithm;
+pub mod blocklist;
 pub mod certificate;
 pub mod chain;
+pub mod crl;
 pub mod csr;
 mod extension;
 pub mod finding;
@@ -16,6 +18,7 @@ pub mod identity;
 pub mod inspect;
 pub mod issue;
 pub mod name;
+pub mod path;
 pub mod private_key;
 pub mod public_key;
 pub mod san;
@@ -29,7 +32,9 @@ mod tlv;
 mod weak;
 
 pub use algorithm::{KeyAlgorithm, SignatureScheme};
+pub use blocklist::Blocklist;
 pub use certificate::{Certificate, Role};
+pub use crl::Crl;
 pub use csr::Csr;
 pub use finding::{Finding, Refusal, Severity};
 pub use identity::{Fingerprint, KeyId};

@@ -4,6 +4,7 @@
 //! On the way out, [`DistinguishedName`]'s `Display` and [`inert`] make every text harmless to show.
 
 mod attribute;
+mod canonical;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,6 +15,7 @@ use crate::tlv::{self, Reader, tag};
 
 pub use attribute::AttributeType;
 use attribute::{Encoding, MAX_OTHER};
+pub(crate) use canonical::canonical_of_set;
 
 /// A subject's or issuer's name: relative names in DER order (country first), each a set of attributes.
 ///

@@ -3,7 +3,7 @@
 use super::{ANY_USAGE, Certificate, Role, SERVER_AUTH, address};
 use crate::name::inert;
 use crate::signature_algorithm::{Digest, SignatureAlgorithm};
-use crate::{Finding, Severity, UnixTime};
+use crate::{Finding, Severity, SubjectAltName, UnixTime, san};
 
 const DAY: i64 = 86_400;
 /// 9999-12-31T23:59:59Z, which RFC 5280, 4.1.2.5 reserves for "no defined end".
@@ -61,7 +61,7 @@ fn lifetime(certificate: &Certificate) -> Option<Finding> {
         return None;
     }
     let what = format!(
-        "it is valid for {} days; browsers take at most {days} from a public CA since its first day",
+        "it is valid for {} days; clients of public CAs refuse one of its date over {days} days",
         seconds.div_euclid(DAY)
     );
     Some(warning(
@@ -113,7 +113,20 @@ fn names(certificate: &Certificate) -> Vec<Finding> {
             "Ask for one with the host name as an alternative name.",
         ));
     }
+    findings.extend(host_in_common_name_only(certificate));
     findings
+}
+
+/// Chrome 58, Firefox 101, Go 1.15, Java and our own edge look for hosts among the alternative names alone.
+fn host_in_common_name_only(certificate: &Certificate) -> Option<Finding> {
+    let host = certificate.subject().common_name().and_then(san::host_name)?;
+    let is_host = |name: &SubjectAltName| matches!(name, SubjectAltName::Dns(_) | SubjectAltName::Ip(_));
+    if certificate.role() != Role::Server || certificate.names().iter().any(is_host) {
+        return None;
+    }
+    let what = format!("the host {host} stands only in the common name, where clients no longer look");
+    let repair = "Ask for one with the host name as an alternative name.";
+    Some(warning("cert.no_san", what, "subject", repair))
 }
 
 fn usage(certificate: &Certificate) -> Vec<Finding> {

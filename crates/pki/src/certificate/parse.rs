@@ -9,7 +9,7 @@ use super::extension::Extensions;
 use super::{Fields, MAX_CERTIFICATE, Places};
 use crate::public_key::whole_octets;
 use crate::signature_algorithm::SignatureAlgorithm;
-use crate::tlv::{Reader, Tlv, only, tag};
+use crate::tlv::{Reader, Tlv, only, tag, unexpected};
 use crate::{DistinguishedName, Fingerprint, PublicKey, Refusal, UnixTime, format};
 
 pub(super) fn parse(der: &[u8]) -> Result<Fields, Refusal> {
@@ -75,7 +75,7 @@ impl<'a> Outer<'a> {
     }
 }
 
-/// TBSCertificate (RFC 5280, 4.1.2), without the version, which nothing depends on.
+/// TBSCertificate (RFC 5280, 4.1.2), without the version, on which nothing depends once it is known to be one.
 struct Inner<'a> {
     serial: Tlv<'a>,
     algorithm: Tlv<'a>,
@@ -89,7 +89,9 @@ struct Inner<'a> {
 impl<'a> Inner<'a> {
     fn read(content: &'a [u8]) -> Result<Self, Refusal> {
         let mut fields = Reader::new(content);
-        fields.optional(tag::constructed(0))?;
+        if let Some(version) = fields.optional(tag::constructed(0))? {
+            check_version(version)?;
+        }
         let serial = fields.expect(tag::INTEGER)?;
         let algorithm = fields.expect(tag::SEQUENCE)?;
         let issuer = fields.expect(tag::SEQUENCE)?;
@@ -101,6 +103,14 @@ impl<'a> Inner<'a> {
         let extensions = fields.optional(tag::constructed(3))?;
         fields.end()?;
         Ok(Self { serial, algorithm, issuer, validity, subject, public_key, extensions })
+    }
+}
+
+/// 1, 2 or 3, written as 0, 1 or 2.
+fn check_version(explicit: Tlv<'_>) -> Result<(), Refusal> {
+    match only(explicit.value, tag::INTEGER)?.value {
+        [0..=2] => Ok(()),
+        _ => Err(unexpected()),
     }
 }
 
@@ -127,6 +137,9 @@ fn validity(validity: Tlv<'_>) -> Result<(UnixTime, UnixTime), Refusal> {
     let (Some(not_before), Some(not_after)) = (next(), next()) else {
         return Err(bad_validity("its validity is not given as times"));
     };
+    if !fields.is_empty() {
+        return Err(bad_validity("its validity is given by more than two times"));
+    }
     if not_after < not_before {
         return Err(bad_validity("its validity ends before it begins"));
     }
@@ -138,7 +151,7 @@ fn bad_validity(what: &str) -> Refusal {
 }
 
 /// UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ` (RFC 5280, 4.1.2.5).
-fn parse_time(element: Tlv<'_>) -> Option<UnixTime> {
+pub(crate) fn parse_time(element: Tlv<'_>) -> Option<UnixTime> {
     let (year_digits, text) = match element.tag {
         tag::UTC_TIME => (2, element.value),
         tag::GENERALIZED_TIME => (4, element.value),

@@ -40,6 +40,7 @@ pub fn arrange_for(certificates: Vec<Certificate>, wanted: Option<&KeyId>, now: 
     } else {
         build(&leaf, &Pool::new(distinct.iter().cloned()), now)
     };
+    chain.findings.extend(chain.path_finding());
     let unrelated = strangers(&distinct, &chain);
     if unrelated.iter().any(Certificate::is_ca) {
         name_the_gap(&mut chain);

@@ -1,7 +1,7 @@
 //! What is wrong with a chain, and what to do about it.
 
 use super::search::Outcome;
-use super::{Chain, MAX_CHECKS};
+use super::{Chain, MAX_CHECKS, client};
 use crate::{Certificate, Finding, Severity, UnixTime};
 
 pub(super) fn findings(chain: &Chain, outcome: Outcome, now: UnixTime) -> Vec<Finding> {
@@ -18,9 +18,10 @@ pub(super) fn findings(chain: &Chain, outcome: Outcome, now: UnixTime) -> Vec<Fi
         if !member.is_valid_at(now) {
             findings.push(expired(member, now));
         } else if leaf_end.is_some_and(|end| member.not_after() < end) {
-            findings.push(ends_first(member));
+            findings.push(ends_first(member, chain));
         }
     }
+    findings.extend(client::findings(chain, now));
     findings
 }
 
@@ -86,8 +87,11 @@ fn expired(member: &Certificate, now: UnixTime) -> Finding {
     finding("chain.expired", Severity::Error, what, member, repair)
 }
 
-fn ends_first(member: &Certificate) -> Finding {
-    let what = format!("a CA certificate ends on {}, before the leaf does", member.not_after());
+fn ends_first(member: &Certificate, chain: &Chain) -> Finding {
+    let mut what = format!("a CA certificate ends on {}, before the leaf does", member.not_after());
+    if let Some(end) = chain.ends().filter(|end| *end != member.not_after()) {
+        what.push_str(&format!("; what is served is good until {end}"));
+    }
     finding(
         "chain.expires_before_leaf",
         Severity::Warning,

@@ -137,6 +137,8 @@ fn a_member_that_ends_before_the_leaf_is_told() {
     let (leaf, intermediate, anchor) = (issuing.leaf(), root.certify(&issuing, 10), root.root(20));
     let chain = build(&leaf, &pool(&[&intermediate, &anchor]), NOW);
     assert_eq!(codes(&chain), ["chain.expires_before_leaf", "chain.expires_before_leaf"]);
+    assert_eq!(chain.ends(), Some(intermediate.not_after()));
+    assert!(chain.findings[1].what.ends_with(&format!("good until {}", intermediate.not_after())));
     let later = build(&leaf, &pool(&[&intermediate, &anchor]), NOW.plus(15 * DAY));
     assert_eq!(codes(&later), ["chain.expired", "chain.expires_before_leaf"]);
 }
@@ -148,7 +150,8 @@ fn a_long_way_ends_at_the_limit() {
     known.extend(cas.windows(2).map(|pair| pair[1].certify(&pair[0], 300)));
     let chain = build(&cas[0].leaf(), &Pool::new(known), NOW);
     assert_eq!(chain.served.len(), MAX_LENGTH);
-    assert_eq!(codes(&chain), ["chain.root_missing"]);
+    // More of them stand below the last than its path length allows.
+    assert_eq!(codes(&chain), ["chain.root_missing", "chain.client_cannot_build"]);
 }
 
 #[test]

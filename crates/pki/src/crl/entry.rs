@@ -1,0 +1,200 @@
+//! The entries of a CRL, read one after the other (RFC 5280, 5.3).
+
+use super::scope::directory_name;
+use crate::certificate::parse_time;
+use crate::tlv::{Reader, Tlv, only, tag, unexpected};
+use crate::{DistinguishedName, Refusal, UnixTime};
+
+/// ENUMERATED.
+const ENUMERATED: u8 = 0x0a;
+/// id-ce, 2.5.29.
+const ID_CE: [u8; 2] = [0x55, 0x1d];
+
+/// What a CRL says about a certificate that is on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revoked {
+    /// Since when.
+    pub at: UnixTime,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a certificate was revoked (RFC 5280, 5.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The issuer does not say.
+    Unspecified,
+    /// Somebody else may have the private key.
+    KeyCompromise,
+    /// Somebody else may have the CA's private key.
+    CaCompromise,
+    /// The subject's name or other words in the certificate changed.
+    AffiliationChanged,
+    /// There is a newer certificate.
+    Superseded,
+    /// It is no longer needed.
+    CessationOfOperation,
+    /// For the time being.
+    CertificateHold,
+    /// On a delta CRL: it is valid again.
+    RemoveFromCrl,
+    /// A right that it spoke of was withdrawn.
+    PrivilegeWithdrawn,
+    /// Somebody else may have the attribute authority's private key.
+    AaCompromise,
+}
+
+impl Reason {
+    /// The name in RFC 5280.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::KeyCompromise => "keyCompromise",
+            Self::CaCompromise => "cACompromise",
+            Self::AffiliationChanged => "affiliationChanged",
+            Self::Superseded => "superseded",
+            Self::CessationOfOperation => "cessationOfOperation",
+            Self::CertificateHold => "certificateHold",
+            Self::RemoveFromCrl => "removeFromCRL",
+            Self::PrivilegeWithdrawn => "privilegeWithdrawn",
+            Self::AaCompromise => "aACompromise",
+        }
+    }
+
+    fn of_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Unspecified,
+            1 => Self::KeyCompromise,
+            2 => Self::CaCompromise,
+            3 => Self::AffiliationChanged,
+            4 => Self::Superseded,
+            5 => Self::CessationOfOperation,
+            6 => Self::CertificateHold,
+            8 => Self::RemoveFromCrl,
+            9 => Self::PrivilegeWithdrawn,
+            10 => Self::AaCompromise,
+            _ => return None,
+        })
+    }
+}
+
+/// Walks over the entries; borrows, and allocates nothing.
+pub(super) struct Entries<'a> {
+    rest: Reader<'a>,
+}
+
+/// One entry, its extensions not yet read.
+struct Raw<'a> {
+    serial: &'a [u8],
+    at: UnixTime,
+    extensions: Option<Tlv<'a>>,
+}
+
+/// What the extensions of an entry say.
+struct Extensions<'a> {
+    reason: Reason,
+    /// GeneralNames: from here on, entries are about certificates of this issuer.
+    issuer: Option<&'a [u8]>,
+    has_unknown_critical: bool,
+}
+
+/// What one pass over all entries found.
+pub(super) struct Summary {
+    pub(super) count: usize,
+    pub(super) has_unknown_critical: bool,
+}
+
+impl<'a> Entries<'a> {
+    /// Begins at the first entry of the content of `revokedCertificates`.
+    pub(super) fn new(content: &'a [u8]) -> Self {
+        Self { rest: Reader::new(content) }
+    }
+
+    /// Checks every entry.
+    pub(super) fn summary(mut self) -> Result<Summary, Refusal> {
+        let mut summary = Summary { count: 0, has_unknown_critical: false };
+        while let Some(raw) = self.next()? {
+            let extensions = Extensions::read(raw.extensions)?;
+            if let Some(names) = extensions.issuer {
+                named_issuer(names)?;
+            }
+            summary.count += 1;
+            summary.has_unknown_critical |= extensions.has_unknown_critical;
+        }
+        Ok(summary)
+    }
+
+    /// Finds the entry for a certificate; entries without certificateIssuer are about the issuer that was named last,
+    /// at first the list's own (RFC 5280, 5.3.3).
+    pub(super) fn find(
+        mut self,
+        serial: &[u8],
+        issuer: &DistinguishedName,
+        own_issuer: &DistinguishedName,
+    ) -> Option<Revoked> {
+        let mut is_about_issuer = issuer.matches(own_issuer);
+        let wanted = issuer.canonical();
+        // All were read without a fault when the list was parsed.
+        while let Ok(Some(raw)) = self.next() {
+            let extensions = Extensions::read(raw.extensions).ok()?;
+            if let Some(names) = extensions.issuer {
+                is_about_issuer = named_issuer(names).is_ok_and(|named| named.contains(&wanted));
+            }
+            if is_about_issuer && raw.serial == serial {
+                return Some(Revoked { at: raw.at, reason: extensions.reason });
+            }
+        }
+        None
+    }
+
+    fn next(&mut self) -> Result<Option<Raw<'a>>, Refusal> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let mut fields = Reader::new(self.rest.expect(tag::SEQUENCE)?.value);
+        let serial = fields.expect(tag::INTEGER)?.value;
+        let at = parse_time(fields.any()?).ok_or_else(unexpected)?;
+        let extensions = fields.optional(tag::SEQUENCE)?;
+        fields.end()?;
+        Ok(Some(Raw { serial, at, extensions }))
+    }
+}
+
+impl<'a> Extensions<'a> {
+    fn read(field: Option<Tlv<'a>>) -> Result<Self, Refusal> {
+        let mut read = Self { reason: Reason::Unspecified, issuer: None, has_unknown_critical: false };
+        let mut list = Reader::new(field.map_or(&[][..], |field| field.value));
+        while !list.is_empty() {
+            let mut fields = Reader::new(list.expect(tag::SEQUENCE)?.value);
+            let oid = fields.expect(tag::OID)?.value;
+            let critical = fields.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.value != [0]);
+            let value = fields.expect(tag::OCTET_STRING)?.value;
+            fields.end()?;
+            match oid.strip_prefix(&ID_CE) {
+                Some([21]) => read.reason = reason(value)?,
+                Some([29]) => read.issuer = Some(value),
+                // holdInstructionCode and invalidityDate change nothing about the state.
+                Some([23 | 24]) => {}
+                Some(_) | None => read.has_unknown_critical |= critical,
+            }
+        }
+        Ok(read)
+    }
+}
+
+fn reason(value: &[u8]) -> Result<Reason, Refusal> {
+    match only(value, ENUMERATED)?.value {
+        [number] => Reason::of_number(*number).ok_or_else(unexpected),
+        _ => Err(unexpected()),
+    }
+}
+
+/// The directory names among GeneralNames, in canonical form.
+fn named_issuer(general_names: &[u8]) -> Result<Vec<Vec<u8>>, Refusal> {
+    let mut names = Reader::new(only(general_names, tag::SEQUENCE)?.value);
+    let mut found = Vec::with_capacity(1);
+    while !names.is_empty() {
+        found.extend(directory_name(names.any()?)?);
+    }
+    Ok(found)
+}
