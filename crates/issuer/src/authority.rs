@@ -43,6 +43,8 @@ pub fn root_template(
 ) -> Result<Template, Refusal> {
     let name = ca_name(label, " Root CA")?;
     let (not_before, not_after) = validity(now, ROOT_LIFETIME);
+    // Its own: not asked of a root, and it helps clients that look issuers up by it.
+    let authority_key_id = Some(subject_key_id(&public_key));
     Ok(Template {
         serial: serial(random),
         issuer: name.clone(),
@@ -52,7 +54,7 @@ pub fn root_template(
         not_after,
         names: Vec::new(),
         purpose: Purpose::Root,
-        authority_key_id: None,
+        authority_key_id,
         ca_issuers_url: None,
     })
 }

@@ -43,7 +43,8 @@ impl Issuer for SelfSigned {
             not_after,
             names: wanted.names.to_vec(),
             purpose,
-            authority_key_id: None,
+            // Its own: only a CA may leave it out (RFC 5280, 4.2.1.1).
+            authority_key_id: Some(issue::subject_key_id(wanted.csr.public_key())),
             ca_issuers_url: None,
         };
         Ok(leaf::prepare(wanted, &template, wanted.csr.public_key())?)

@@ -4,6 +4,7 @@ use const_oid::ObjectIdentifier;
 
 use crate::extension::{self, Criticality, usage};
 use crate::issue::algorithm_identifier;
+use crate::signature_algorithm::{Digest, SignatureAlgorithm};
 use crate::tlv::{self, Reader, tag};
 use crate::{
     DistinguishedName, Finding, Fingerprint, PublicKey, Refusal, Severity, SignError, Signer, SubjectAltName,
@@ -159,7 +160,8 @@ impl Csr {
         if let Some(refusal) = wishes.names.iter().find_map(SubjectAltName::idna_refusal) {
             return Err(refusal);
         }
-        let findings = findings(&subject, &public_key, &wishes.names);
+        let mut findings = findings(&subject, &public_key, &wishes.names);
+        findings.extend(old_digest(algorithm));
         let proof = Proof { algorithm, content: content.whole, signature };
         Ok((Self { der: der.to_vec(), subject, public_key, wishes, findings }, proof))
     }
@@ -199,7 +201,7 @@ impl Csr {
         format::pem_write::csr(&self.der)
     }
 
-    /// What is odd about it: `csr.cn_not_in_san`, `name.control_char`, `san.*`, and what the key has.
+    /// What is odd about it: `csr.cn_not_in_san`, `name.control_char`, `san.*`, `sig.sha1`, and what the key has.
     pub fn findings(&self) -> Vec<Finding> {
         self.findings.clone()
     }
@@ -255,6 +257,17 @@ fn bad_signature() -> Refusal {
 
 fn bad_extension(what: &str) -> Refusal {
     Refusal::new("csr.extension", what, "Make the CSR again without it.")
+}
+
+fn old_digest(algorithm: &[u8]) -> Option<Finding> {
+    let known = SignatureAlgorithm::parse(algorithm).filter(|known| known.digest == Digest::Sha1)?;
+    Some(Finding {
+        code: "sig.sha1",
+        severity: Severity::Warning,
+        what: format!("the CSR is signed with {}, which many CAs no longer take", known.name()),
+        place: "signature".to_owned(),
+        repair: "Make the CSR again, signed with SHA-256.".to_owned(),
+    })
 }
 
 fn findings(subject: &DistinguishedName, key: &PublicKey, names: &[SubjectAltName]) -> Vec<Finding> {

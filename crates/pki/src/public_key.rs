@@ -111,14 +111,19 @@ impl PublicKey {
     ///
     /// # Errors
     /// `der.*` for the encoding; `key.rsa_size`, `limit.rsa_size`, `key.rsa_modulus`, `key.rsa_exponent`,
-    /// `key.weak.roca`, `key.weak.close_primes`, `key.curve`, `key.ec_point` for the key.
+    /// `key.weak.roca`, `key.weak.close_primes`, `key.weak.sparse`, `key.curve`, `key.ec_point` for the key.
     pub fn from_spki_der(der: &[u8]) -> Result<Self, Refusal> {
         format::der::check(der)?;
-        Self::from_checked(der)
+        Self::read(der, rsa::Care::Thorough)
     }
 
-    /// As [`Self::from_spki_der`], for octets inside something that passed [`format::der::check`] already.
+    /// As [`Self::from_spki_der`], for the key inside a certificate that passed [`format::der::check`] already; the
+    /// search for factors of an RSA modulus ends sooner.
     pub(crate) fn from_checked(der: &[u8]) -> Result<Self, Refusal> {
+        Self::read(der, rsa::Care::Quick)
+    }
+
+    fn read(der: &[u8], care: rsa::Care) -> Result<Self, Refusal> {
         let mut spki = Reader::new(only(der, tag::SEQUENCE)?.value);
         let mut algorithm = Reader::new(spki.expect(tag::SEQUENCE)?.value);
         let bits = spki.expect(tag::BIT_STRING)?;
@@ -129,7 +134,7 @@ impl PublicKey {
         let mut small_exponent = false;
         let kind = match oid {
             OID_RSA | OID_RSA_PSS => {
-                let checked = rsa::check(key)?;
+                let checked = rsa::check(key, care)?;
                 small_exponent = checked.small_exponent;
                 PublicKeyKind::Rsa { bits: checked.bits }
             }

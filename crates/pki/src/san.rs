@@ -2,6 +2,7 @@
 //! RFC 9525).
 
 mod encoding;
+mod script;
 mod text;
 
 use std::fmt;
@@ -13,9 +14,7 @@ use crate::tlv::{self, tag};
 use crate::{DistinguishedName, Finding, Refusal, Severity};
 
 pub(crate) use encoding::{read_general_name, read_general_names, write_general_names};
-use text::{
-    IP_HINT, bad_alabel, check_labels, explicit_kind, is_host_byte, is_mixed_script, parse_by_content,
-};
+use text::{IP_HINT, bad_alabel, check_labels, explicit_kind, is_host_byte, parse_by_content};
 use text::{parse_dns, parse_email, parse_ip, parse_uri, readable_label, scheme, syntax, too_many};
 
 /// The most names that one certificate or CSR may have.
@@ -142,20 +141,17 @@ impl SubjectAltName {
                 warn("name.control_char", what, ask);
             }
             Self::Dns(name) => {
-                let (wild, base) =
-                    name.strip_prefix("*.").map_or((false, name.as_str()), |base| (true, base));
-                if base.contains('*') || name == "*" || wild && base.is_empty() {
-                    let repair = "Use a star only as the whole first label: *.example.org.";
-                    warn("san.wildcard", "a wildcard that no client matches", repair);
-                } else if let Err(what) = check_labels(base) {
+                if let Some((what, repair)) = bad_wildcard(name) {
+                    warn("san.wildcard", what, repair);
+                } else if let Err(what) = check_labels(name.strip_prefix("*.").unwrap_or(name)) {
                     warn("san.syntax", &what, ask);
                 }
-                if self.unicode().is_some_and(|readable| readable.split('.').any(is_mixed_script)) {
-                    let what =
-                        "a label has letters of several scripts, and may be meant to look like another name";
+                let readable = self.unicode().unwrap_or_default();
+                if let Some(what) = script::deceptive(&readable) {
+                    let what = format!("{what}: it reads {}", inert(&readable));
                     warn(
                         "san.mixed_script",
-                        what,
+                        &what,
                         "Compare the name letter by letter with the one you mean.",
                     );
                 }
@@ -209,6 +205,22 @@ impl fmt::Display for SubjectAltName {
             },
             Self::Other { kind, der } => write!(f, "{kind}:#{}", crate::identity::hex(der)),
         }
+    }
+}
+
+/// What is wrong with a wildcard, and what to do; `None` for a sound one and for names without.
+fn bad_wildcard(name: &str) -> Option<(&'static str, &'static str)> {
+    let repair = "Use a star only as the whole first label: *.example.org.";
+    match name.strip_prefix("*.") {
+        Some(base) if base.is_empty() || base.contains('*') => {
+            Some(("a wildcard that no client matches", repair))
+        }
+        Some(base) if !base.contains('.') => Some((
+            "a wildcard over all that is below one top-level label, which most clients do not match",
+            "Name the domain: *.example.org.",
+        )),
+        None if name.contains('*') => Some(("a wildcard that no client matches", repair)),
+        Some(_) | None => None,
     }
 }
 

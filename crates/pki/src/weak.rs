@@ -1,4 +1,6 @@
-//! RSA moduli that anybody can factor: small factors, primes that are close together, and ROCA.
+//! RSA moduli that anybody can factor: small factors, primes that are close together, sparse primes, and ROCA.
+
+mod factor;
 
 use std::sync::LazyLock;
 
@@ -7,15 +9,18 @@ use num_bigint::BigUint;
 /// What is wrong with a modulus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weakness {
-    /// Divisible by a prime up to 751 (NIST SP 800-89, 5.3.3).
+    /// Divisible by a small prime (NIST SP 800-89, 5.3.3, asks for 751).
     SmallFactor,
     /// Made by the Infineon library of CVE-2017-15361.
     Roca,
     /// Fermat's method finds the factors within 100 rounds (CA/B Baseline Requirements, 6.1.1.3).
     ClosePrimes,
+    /// Mostly zeros, as the product of two primes that are nearly powers of two: factored as a polynomial.
+    Sparse,
 }
 
-/// Looks for known weaknesses of an odd modulus of at most 8192 bits.
+/// Looks for known weaknesses of an odd modulus of at most 8192 bits, as far as that costs next to nothing: for the
+/// many certificates of others.
 pub(crate) fn weakness(modulus: &BigUint) -> Option<Weakness> {
     let remainders = Remainders::of(modulus);
     if remainders.any_zero() {
@@ -24,13 +29,21 @@ pub(crate) fn weakness(modulus: &BigUint) -> Option<Weakness> {
     if remainders.look_like_roca() {
         return Some(Weakness::Roca);
     }
-    has_close_primes(modulus).then_some(Weakness::ClosePrimes)
+    if has_close_primes(modulus) {
+        return Some(Weakness::ClosePrimes);
+    }
+    is_sparse(modulus).then_some(Weakness::Sparse)
 }
 
-/// The largest prime that is tried as a factor.
-const LARGEST_FACTOR: u64 = 751;
+/// As [`weakness`], with all that takes longer: for a key that somebody wants to use.
+pub(crate) fn weakness_of_own(modulus: &BigUint) -> Option<Weakness> {
+    weakness(modulus).or_else(|| factor::has_small_factor(modulus).then_some(Weakness::SmallFactor))
+}
+
+/// The largest prime that is tried as a factor of any modulus.
+const LARGEST_FACTOR: u32 = 751;
 /// The ROCA fingerprint uses the odd primes up to this one ("The Return of Coppersmith's Attack", CCS 2017).
-const LARGEST_ROCA_PRIME: u64 = 167;
+const LARGEST_ROCA_PRIME: u32 = 167;
 /// The number whose powers the faulty library built its primes from.
 const ROCA_GENERATOR: u64 = 65_537;
 const FERMAT_ROUNDS: u32 = 100;
@@ -43,7 +56,7 @@ struct Group {
 
 static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
     let mut groups: Vec<Group> = Vec::new();
-    for prime in (3..=LARGEST_FACTOR).step_by(2).filter(|n| is_prime(*n)) {
+    for prime in factor::odd_primes(LARGEST_FACTOR).map(u64::from) {
         match groups.last_mut() {
             Some(group) if group.product.checked_mul(prime).is_some() => {
                 group.product *= prime;
@@ -57,7 +70,7 @@ static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
 
 /// For each ROCA prime the residues that are a power of the generator, as flags.
 static ROCA_RESIDUES: LazyLock<Vec<(u64, Vec<bool>)>> = LazyLock::new(|| {
-    let primes = (3..=LARGEST_ROCA_PRIME).step_by(2).filter(|n| is_prime(*n));
+    let primes = factor::odd_primes(LARGEST_ROCA_PRIME).map(u64::from);
     primes.map(|prime| (prime, powers_modulo(prime))).collect()
 });
 
@@ -70,10 +83,6 @@ fn powers_modulo(prime: u64) -> Vec<bool> {
         power = power * ROCA_GENERATOR % prime;
     }
     powers
-}
-
-fn is_prime(n: u64) -> bool {
-    (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d))
 }
 
 /// The modulus modulo every odd prime up to 751, in ascending order of the primes.
@@ -103,6 +112,18 @@ impl Remainders {
         // Both lists ascend from 3 without gaps, so the primes agree; the residue is below the prime.
         pairs.take(ROCA_RESIDUES.len()).all(|((_, remainder), (_, powers))| powers[*remainder as usize])
     }
+}
+
+/// Fewer than four ones among ten binary digits, in the whole and in its lower half. Of sound moduli of 2048 bits not
+/// one in 10^18 has so few: that is nine standard deviations (`badkeys` calls it rsapoly).
+fn is_sparse(modulus: &BigUint) -> bool {
+    let digits = modulus.to_u64_digits();
+    let few = |digits: &[u64]| {
+        let ones: u64 = digits.iter().map(|digit| u64::from(digit.count_ones())).sum();
+        // A modulus has 32 to 128 digits of 64 bits.
+        ones * 10 < digits.len() as u64 * 64 * 4
+    };
+    few(&digits) && few(&digits[..digits.len() / 2])
 }
 
 /// Fermat: `n = a^2 - b^2` with `a` near the root of `n` when the primes are close.
@@ -186,6 +207,21 @@ mod tests {
         assert_eq!(weakness(&(&p * 3_u32)), Some(Weakness::SmallFactor));
         assert_eq!(weakness(&(&p * 751_u32)), Some(Weakness::SmallFactor));
         assert_eq!(weakness(&(&p * 757_u32)), None);
+        assert_eq!(weakness_of_own(&(&p * 757_u32)), Some(Weakness::SmallFactor));
+        assert_eq!(weakness_of_own(&(&p * 65_537_u32)), Some(Weakness::SmallFactor));
+        assert_eq!(weakness_of_own(&(&p * prime_from(number(7, 1000)))), None);
+    }
+
+    #[test]
+    fn sparse_moduli_are_found() {
+        let near_power = |bits: u32, low: u32| {
+            prime_from((BigUint::from(1_u32) << bits) + (BigUint::from(0b1011_u32) << low))
+        };
+        assert_eq!(weakness(&(near_power(1023, 640) * near_power(1022, 96))), Some(Weakness::Sparse));
+        // A chosen beginning ("vanity") leaves the lower half random.
+        let lower = number(3, 1024);
+        let vanity = (BigUint::from(1_u32) << 2047_u32) + lower;
+        assert!(!is_sparse(&vanity));
     }
 
     #[test]

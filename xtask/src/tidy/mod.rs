@@ -2,6 +2,7 @@
 //! one line of text each, with the place it is about.
 
 mod arrows;
+mod codes;
 mod docs;
 mod files;
 mod manifests;
@@ -51,6 +52,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("modules and migrations", modules::check),
     ("files", files::check),
     ("docs", docs::check),
+    ("codes", codes::check),
 ];
 
 /// Runs every check, prints every finding, and fails when there is one.

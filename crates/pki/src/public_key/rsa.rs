@@ -18,8 +18,17 @@ pub(super) struct Checked {
     pub(super) small_exponent: bool,
 }
 
+/// How much a key is looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Care {
+    /// It stands in a certificate of others.
+    Quick,
+    /// Somebody wants to use it here.
+    Thorough,
+}
+
 /// Checks an RSAPublicKey in DER (RFC 8017, A.1.1).
-pub(super) fn check(der: &[u8]) -> Result<Checked, Refusal> {
+pub(super) fn check(der: &[u8], care: Care) -> Result<Checked, Refusal> {
     crate::format::der::check(der)?;
     let mut key = Reader::new(only(der, tag::SEQUENCE)?.value);
     let modulus = key.expect(tag::INTEGER)?.value;
@@ -28,7 +37,11 @@ pub(super) fn check(der: &[u8]) -> Result<Checked, Refusal> {
     let bits = check_size(modulus)?;
     let modulus = BigUint::from_bytes_be(modulus);
     let exponent = check_exponent(exponent, &modulus)?;
-    match weak::weakness(&modulus) {
+    let weakness = match care {
+        Care::Quick => weak::weakness(&modulus),
+        Care::Thorough => weak::weakness_of_own(&modulus),
+    };
+    match weakness {
         Some(Weakness::SmallFactor) => return Err(bad_modulus("the modulus has a small factor")),
         Some(Weakness::Roca) => {
             return Err(compromised(
@@ -40,6 +53,12 @@ pub(super) fn check(der: &[u8]) -> Result<Checked, Refusal> {
             return Err(compromised(
                 "key.weak.close_primes",
                 "the two primes of the key are too close together",
+            ));
+        }
+        Some(Weakness::Sparse) => {
+            return Err(compromised(
+                "key.weak.sparse",
+                "the modulus is mostly zeros, so that its factors can be computed",
             ));
         }
         None => {}

@@ -45,7 +45,8 @@ fn rsa_pss(digest: Digest, salt: u64) -> Option<&'static dyn VerificationAlgorit
         (Digest::Sha256, 32) => Some(&signature::RSA_PSS_2048_8192_SHA256),
         (Digest::Sha384, 48) => Some(&signature::RSA_PSS_2048_8192_SHA384),
         (Digest::Sha512, 64) => Some(&signature::RSA_PSS_2048_8192_SHA512),
-        _ => None,
+        (Digest::Sha256 | Digest::Sha384 | Digest::Sha512, _) => None,
+        (Digest::Md2 | Digest::Md4 | Digest::Md5 | Digest::Sha1 | Digest::Sha224 | Digest::Inside, _) => None,
     }
 }
 

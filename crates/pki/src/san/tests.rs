@@ -104,11 +104,21 @@ fn says_what_is_odd_about_names_of_others() {
     assert_eq!(codes(&dns("a_b.example")), ["san.syntax"]);
     assert_eq!(codes(&dns("*.*")), ["san.wildcard"]);
     assert_eq!(codes(&dns("f*o")), ["san.wildcard"]);
+    assert_eq!(codes(&dns("*.")), ["san.wildcard"]);
+    assert_eq!(codes(&dns("*.com")), ["san.wildcard"]);
+    assert_eq!(codes(&dns("*.example.com")), [""; 0]);
+    for odd in ["a.example.", "10.0.0.1", "a b.example", "-a.example", "ü.example"] {
+        assert_eq!(codes(&dns(odd)), ["san.syntax"], "{odd}");
+    }
     assert_eq!(codes(&dns("a\0.example")), ["name.control_char"]);
     // "аpple" with a Cyrillic first letter.
     let homograph = dns("xn--pple-43d.com");
     assert_eq!(homograph.unicode().as_deref(), Some("\u{430}pple.com"));
     assert_eq!(codes(&homograph), ["san.mixed_script"]);
+    assert!(homograph.syntax_findings()[0].what.contains("\u{430}pple.com"));
+    assert_eq!(homograph.syntax_findings()[0].place, "xn--pple-43d.com");
+    // "apple", wholly Cyrillic.
+    assert_eq!(codes(&dns("xn--80ak6aa92e.com")), ["san.mixed_script"]);
     assert!(codes(&dns("*.xn--bcher-kva.example")).is_empty());
     assert_eq!(dns("a\u{1b}\u{202e}").to_string(), r"a\u{1b}\u{202e}");
 }

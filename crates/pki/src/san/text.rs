@@ -199,14 +199,3 @@ fn check_authority(authority: &str, needs_host: bool) -> Result<(), Refusal> {
     }
     check_labels(host).map_err(|what| syntax(format!("in the URI's host, {what}"), DNS_HINT))
 }
-
-/// Whether the letters come from more than one of Latin, Greek and Cyrillic, the scripts that look alike.
-pub(super) fn is_mixed_script(label: &str) -> bool {
-    let script = |c: char| match u32::from(c) {
-        0x41..=0x5a | 0x61..=0x7a | 0xc0..=0x24f | 0x1e00..=0x1eff => 1,
-        0x370..=0x3ff | 0x1f00..=0x1fff => 2,
-        0x400..=0x52f | 0x1c80..=0x1c8f | 0x2de0..=0x2dff | 0xa640..=0xa69f => 4,
-        _ => 0_u8,
-    };
-    label.chars().filter(|c| c.is_alphabetic()).map(script).fold(0, |all, one| all | one).count_ones() > 1
-}
