@@ -3,27 +3,23 @@
 
 #![expect(clippy::unwrap_used, reason = "tests stop at surprises")]
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+#[path = "common/workshop.rs"]
+mod workshop;
 
-use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use workshop::{Workshop, bad_inputs, codes, json, said};
 
 /// The moment at which the manifest's answers hold.
 const AT: &str = "2026-11-22T00:00:00Z";
 
-fn bad_inputs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../badinputs")
-}
-
 fn claviger(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_claviger"));
-    command.args(arguments).stdin(Stdio::null());
+    let mut command = workshop::claviger();
+    command.args(arguments);
     command
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
 #[test]
@@ -164,77 +160,247 @@ fn several_files_are_told_apart() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// A root, an intermediate and a leaf, made by openssl; in one file in the wrong order.
-fn chain_in_disorder(directory: &Path) -> PathBuf {
-    let openssl = |arguments: &str| {
-        let mut command = Command::new("openssl");
-        let output = command.current_dir(directory).args(arguments.split(' ')).output().unwrap();
-        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    };
-    std::fs::write(
-        directory.join("ca.ext"),
-        "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n",
-    )
-    .unwrap();
-    std::fs::write(directory.join("leaf.ext"), "subjectAltName=DNS:shop.example\n").unwrap();
-    let ec = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    openssl(&format!(
-        "req -x509 {ec} -keyout root.key -out root.pem -days 3650 -subj /CN=Root -addext keyUsage=critical,keyCertSign"
-    ));
-    for (name, issuer, days, extensions) in
-        [("middle", "root", 400, "ca.ext"), ("leaf", "middle", 300, "leaf.ext")]
-    {
-        openssl(&format!("req -new {ec} -keyout {name}.key -out {name}.csr -subj /CN={name}.example"));
-        openssl(&format!(
-            "x509 -req -in {name}.csr -CA {issuer}.pem -CAkey {issuer}.key -days {days} -out {name}.pem -extfile {extensions}"
-        ));
+#[test]
+fn what_is_in_a_file_is_said_in_the_words_of_its_users() {
+    let shop = Workshop::new();
+    shop.join(&["leaf.pem", "middle.pem", "root.pem"], "all.pem");
+    let page = said(&shop.succeed("inspect all.pem leaf.key"));
+    for line in [
+        "all.pem: pem, 3 certificates",
+        "Server certificate  shop.example",
+        "    Issued To            CN=shop.example",
+        "    Issued By            CN=Middle",
+        "    Alternative Name(s)  shop.example, www.shop.example",
+        "    Expiration           ",
+        "    Private Key?         Yes, in leaf.key",
+        "    Role                 intermediate: a CA, and Issued To and Issued By are different",
+        "    Role                 root: a CA, and Issued To and Issued By are the same",
+        "leaf.key: pem, 1 private key",
+        "The private key in leaf.key belongs to shop.example in all.pem.",
+    ] {
+        assert!(page.contains(line), "{line}\n{page}");
     }
-    let text: String = ["root", "leaf", "middle"]
-        .iter()
-        .map(|name| std::fs::read_to_string(directory.join(name).with_extension("pem")).unwrap())
-        .collect();
-    let path = directory.join("all.pem");
-    std::fs::write(&path, text).unwrap();
-    path
+    let alone = said(&shop.succeed("inspect middle.key leaf.pem"));
+    assert!(alone.contains("The private key in middle.key belongs to none of the certificates."), "{alone}");
 }
 
 #[test]
-fn a_chain_is_put_in_order_and_openssl_takes_what_is_written() {
-    let directory = tempfile::tempdir().unwrap();
-    let all = chain_in_disorder(directory.path());
-    let full = directory.path().join("fullchain.pem");
-    let output = claviger(&["chain", "--json", "--write"]).arg(&full).arg(&all).output().unwrap();
+fn the_renewed_certificate_is_identified_by_its_expiration() {
+    let shop = Workshop::new();
+    std::fs::rename(shop.path("leaf.pem"), shop.path("old.pem")).unwrap();
+    shop.certify("leaf", "middle", 200, "leaf.ext");
+    let page = said(&shop.succeed("inspect old.pem leaf.pem"));
+    let line = page.lines().find(|line| line.contains("identified by its Expiration")).unwrap();
+    assert!(
+        line.starts_with("2 certificates are issued to shop.example. The newest (in leaf.pem)"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_friendly_name_and_a_passphrase_from_a_file() {
+    let shop = Workshop::new();
+    shop.openssl("pkcs12 -export -in leaf.pem -inkey leaf.key -name Shop -passout file:in -out a.p12");
+    let page = said(&shop.succeed("inspect a.p12 --passphrase-file in"));
+    assert!(page.contains("    Friendly Name        Shop"), "{page}");
+    assert!(page.contains("a.p12: pkcs12, 1 certificate and 1 private key"), "{page}");
+    for (arguments, code) in [
+        ("inspect --json a.p12", "pass.needed"),
+        ("inspect --json a.p12 --passphrase-file out", "pass.wrong"),
+    ] {
+        let output = shop.claviger(arguments);
+        assert_eq!((codes(&json(&output)), output.status.code()), (vec![code], Some(1)));
+    }
+}
+
+#[test]
+fn a_private_key_that_others_may_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let shop = Workshop::new();
+    let set = |mode| {
+        std::fs::set_permissions(shop.path("leaf.key"), std::fs::Permissions::from_mode(mode)).unwrap()
+    };
+    set(0o644);
+    let answer = json(&shop.succeed("inspect --json leaf.key"));
+    assert_eq!(codes(&answer), ["key.file_mode"], "{answer}");
+    set(0o600);
+    assert!(codes(&json(&shop.succeed("inspect --json leaf.key"))).is_empty());
+}
+
+#[test]
+fn a_revocation_list_is_shown_and_what_is_on_it_is_an_error() {
+    let shop = Workshop::new();
+    shop.revoke_leaf("middle.crl");
+    let page = said(&shop.succeed("inspect middle.crl"));
+    assert!(
+        page.contains("Revocation list  CN=Middle")
+            && page.contains("    Revoked              1 certificate"),
+        "{page}"
+    );
+    let output = shop.claviger("inspect middle.crl leaf.pem middle.pem");
+    let page = said(&output);
+    assert!(page.contains("The CA revoked this certificate on ") && page.contains("keyCompromise"), "{page}");
+    assert_eq!(output.status.code(), Some(1));
+    let unsigned = shop.succeed("inspect middle.crl leaf.pem");
+    assert!(said(&unsigned).contains("its signature was not checked"), "{}", said(&unsigned));
+}
+
+/// `openssl s_server` on a free port of this machine.
+struct TlsServer {
+    child: Child,
+    port: u16,
+}
+
+impl TlsServer {
+    fn start(shop: &Workshop, arguments: &str) -> Self {
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-accept", "127.0.0.1:0"]).args(arguments.split(' '));
+        command
+            .current_dir(shop.path("."))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let mut port = None;
+        let mut lines = lines.lines();
+        while port.is_none() {
+            let line = lines.next().expect("the server says where it listens").unwrap();
+            port = line.strip_prefix("ACCEPT 127.0.0.1:").map(|port| port.trim().parse().unwrap());
+        }
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, port: port.unwrap() }
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, trusting the workshop's root.
+fn look(shop: &Workshop, arguments: &str) -> Output {
+    let mut command = workshop::claviger();
+    command.env("SSL_CERT_FILE", shop.path("root.pem"));
+    shop.run(command.args(arguments.split(' ')))
+}
+
+#[test]
+fn a_tls_server_is_looked_at_as_its_clients_see_it() {
+    let shop = Workshop::new();
+    // The same name again with an RSA key, and another certificate for those who send no name.
+    shop.openssl("req -new -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.csr -subj /CN=shop.example");
+    shop.certify("rsa", "middle", 90, "leaf.ext");
+    let server = TlsServer::start(
+        &shop,
+        "-cert leaf.pem -key leaf.key -cert_chain middle.pem -dcert rsa.pem -dkey rsa.key -dcert_chain middle.pem",
+    );
+    let target = format!("127.0.0.1:{}", server.port);
+    let output = look(&shop, &format!("inspect --json {target} --servername shop.example"));
     let answer = json(&output);
     assert_eq!(output.status.code(), Some(0), "{answer}");
-    let names: Vec<&str> =
-        answer["served"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert_eq!(
-        (names, &answer["root"]["name"], &answer["complete"]),
-        (vec!["leaf.example", "middle.example"], &"Root".into(), &true.into())
+    assert_eq!((&answer["accepted"], &answer["format"]), (&true.into(), &"tls".into()));
+    let served = &answer["served"];
+    assert_eq!((&served["protocol"], &served["server_name"]), (&"TLS 1.3".into(), &"shop.example".into()));
+    let (leaf, rsa, middle) =
+        (shop.fingerprint("leaf.pem"), shop.fingerprint("rsa.pem"), shop.fingerprint("middle.pem"));
+    let chains: Vec<&Value> = std::iter::once(&served["chain"])
+        .chain(served["other_clients"].as_array().unwrap().iter().map(|other| &other["chain"]))
+        .collect();
+    assert!(chains.contains(&&json!([leaf, middle])) && chains.contains(&&json!([rsa, middle])), "{answer}");
+    assert_eq!(answer["items"].as_array().unwrap().len(), 3, "{answer}");
+    assert!(
+        !codes(&answer).iter().any(|code| code.starts_with("look.") || code.starts_with("chain.")),
+        "{answer}"
     );
-    assert_eq!(answer["findings"][0]["code"], "chain.reordered");
-    let verified = Command::new("openssl")
-        .current_dir(directory.path())
-        .args(["verify", "-CAfile", "root.pem", "-untrusted", "fullchain.pem", "fullchain.pem"])
-        .output()
-        .unwrap();
-    assert!(verified.status.success(), "{verified:?}");
-    // What is there is not written over.
-    assert_eq!(claviger(&["chain", "--write"]).arg(&full).arg(&all).output().unwrap().status.code(), Some(1));
-    let people = String::from_utf8(claviger(&["chain"]).arg(&all).output().unwrap().stdout).unwrap();
-    assert!(people.contains("issued by middle.example (an intermediate, sent after it)"), "{people}");
+    let page = said(&look(&shop, &format!("inspect {target} --servername shop.example")));
+    assert!(
+        page.contains("    Asked for            shop.example\n    Address              127.0.0.1:"),
+        "{page}"
+    );
+    assert!(
+        page.contains("    RSA only             another one: shop.example, then Middle (TLS 1.3"),
+        "{page}"
+    );
+    assert!(page.contains("    Ed25519 only         nothing: "), "{page}");
+    // Siblings are no renewal of each other.
+    assert!(!page.contains("identified by"), "{page}");
 }
 
 #[test]
-fn a_gap_is_an_error_that_names_the_missing_issuer() {
-    let directory = tempfile::tempdir().unwrap();
-    chain_in_disorder(directory.path());
-    let output = claviger(&["chain", "--json"]).arg(directory.path().join("leaf.pem")).output().unwrap();
+fn what_is_wrong_with_what_is_served_is_told() {
+    let shop = Workshop::new();
+    shop.join(&["root.pem", "middle.pem"], "disorder.pem");
+    let server = TlsServer::start(&shop, "-cert leaf.pem -key leaf.key -cert_chain disorder.pem -tls1_2");
+    let ask = |options: &str| look(&shop, &format!("inspect {options} 127.0.0.1:{}", server.port));
+    let output = ask("--json --servername other.example");
     let answer = json(&output);
-    assert_eq!(answer["complete"], false);
-    let finding = &answer["findings"][0];
-    assert_eq!(finding["code"], "chain.incomplete", "{answer}");
-    assert_eq!(output.status.code(), Some(i32::from(finding["severity"] == "error")));
+    for code in ["cert.name_mismatch", "look.root_sent", "chain.reordered"] {
+        assert!(codes(&answer).contains(&code), "{code}: {answer}");
+    }
+    assert_eq!((output.status.code(), &answer["served"]["protocol"]), (Some(1), &"TLS 1.2".into()));
+    // Who dials an address may well mean the name behind it.
+    let by_address = ask("--json");
+    let answer = json(&by_address);
+    let finding = answer["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["code"] == "cert.name_mismatch")
+        .unwrap();
+    assert_eq!((&finding["severity"], &answer["served"]["server_name"]), (&"warning".into(), &Value::Null));
+    assert_eq!(by_address.status.code(), Some(0), "{answer}");
+}
+
+#[test]
+fn a_server_without_its_intermediate_and_a_root_that_nobody_trusts() {
+    let shop = Workshop::new();
+    let short = TlsServer::start(&shop, "-cert leaf.pem -key leaf.key");
+    let answer =
+        json(&look(&shop, &format!("inspect --json 127.0.0.1:{} --servername shop.example", short.port)));
+    assert!(codes(&answer).contains(&"chain.incomplete"), "{answer}");
+    let whole = TlsServer::start(&shop, "-cert leaf.pem -key leaf.key -cert_chain middle.pem");
+    let target = format!("127.0.0.1:{}", whole.port);
+    let answer = json(&shop.claviger(&format!("inspect --json {target} --servername shop.example")));
+    assert!(codes(&answer).contains(&"chain.root_missing"), "{answer}");
+    // The other tools take a server where they take a file.
+    shop.succeed(&format!("convert {target} --to pem --out served.pem"));
+    assert_eq!(shop.text("served.pem"), shop.text("leaf.pem") + &shop.text("middle.pem"));
+    let page = said(&shop.claviger(&format!("chain {target} root.pem")));
+    assert!(page.contains("shop.example: the chain reaches a root"), "{page}");
+}
+
+#[test]
+fn a_server_that_shows_nothing_is_an_answer_too() {
+    let shop = Workshop::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // Nobody accepts: the connection is taken by the system, and no answer comes.
+    let silent = shop.claviger(&format!("inspect --json --timeout 1 {address}"));
+    assert_eq!((codes(&json(&silent)), silent.status.code()), (vec!["look.unreachable"], Some(1)));
+    let plain = std::thread::spawn(move || {
+        // The silent one's connection waits in the queue before ours.
+        for connection in listener.incoming().take(2) {
+            let _ = connection.unwrap().write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n\x1b[2J");
+        }
+    });
+    let output = shop.claviger(&format!("inspect --json {address}"));
+    plain.join().unwrap();
+    assert_eq!((codes(&json(&output)), output.status.code()), (vec!["look.handshake"], Some(1)));
+    // The port is free again now.
+    let gone = shop.claviger(&format!("inspect --json {address}"));
+    assert_eq!((codes(&json(&gone)), gone.status.code()), (vec!["look.unreachable"], Some(1)));
+    shop.refuse(2, "inspect shop.invalid", "write shop.invalid:443");
+}
+
+#[test]
+fn a_file_goes_before_a_server_of_its_name() {
+    let shop = Workshop::new();
+    std::fs::copy(shop.path("leaf.pem"), shop.path("localhost:1")).unwrap();
+    assert_eq!(json(&shop.succeed("inspect --json localhost:1"))["format"], "pem");
 }
 
 #[test]

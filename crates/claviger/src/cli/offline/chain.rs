@@ -1,4 +1,4 @@
-//! `chain FILE...`: puts certificates in order, says what is missing, writes what a server must send.
+//! `chain FILE...`: builds the chain, repairs what is wrong, says why, writes what a server must send.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -6,142 +6,209 @@ use std::process::ExitCode;
 
 use clap::Args;
 use pki::chain::{Arranged, arrange_for};
-use pki::format::{self, Item, pem_write};
-use pki::{Certificate, Finding, KeyId, Severity, UnixTime};
+use pki::format::pem_write;
+use pki::path::{Options, Purpose};
+use pki::{Certificate, Crl, Finding, KeyId, Refusal, Severity, UnixTime};
 use serde_json::{Value, json};
 
-use super::input::{Input, Source};
+use super::destination::{Destination, Existing, Mode};
+use super::explain::{self, Root, Why};
+use super::input::{Input, Judging};
+use super::material::Material;
+use super::passphrase::{MayAsk, Passphrases};
 use super::report::{self, Page};
 use crate::cli::ink::Ink;
-use crate::cli::{file, output};
+use crate::cli::output;
 
 /// Arranges certificates into a chain and explains it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 With a private key among the files, the chain is that of the key's certificate.
-Exit code: 0 nothing is wrong, 1 a file was refused or the chain has an error, 2 wrong usage.
+Revocation lists among the files count. A chain with an error is not written.
+Nothing is fetched: the finding says where a missing intermediate can be had.
+Exit code: 0 nothing is wrong, 1 something was refused or the chain has an error, 2 wrong usage.
 
 Examples:
   claviger chain leaf.pem intermediate.der root.crt
-  claviger chain answer-of-the-ca.pem --write fullchain.pem")]
+  claviger chain answer-of-the-ca.p7b --write fullchain.pem
+  claviger chain shop.example:443")]
 pub struct Chain {
     #[command(flatten)]
     input: Input,
-    /// Write what a server sends (the leaf, then the intermediates, no root) to a new file
+    #[command(flatten)]
+    judging: Judging,
+    /// Write what a server sends (the leaf, then the intermediates) to a file, as PEM; - is standard output
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
-}
-
-/// What the files held.
-#[derive(Default)]
-struct Found {
-    certificates: Vec<Certificate>,
-    key: Option<KeyId>,
-    refusals: Vec<Finding>,
+    /// Write the root too, for a device that wants it
+    #[arg(long, requires = "write")]
+    root: bool,
+    /// Write over a file that is there
+    #[arg(long, requires = "write")]
+    force: bool,
 }
 
 impl Chain {
     /// Runs it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let (sources, passphrase) = match (self.input.read(), self.input.passphrase()) {
-            (Ok(sources), Ok(passphrase)) => (sources, passphrase),
+        let may_ask = if self.judging.json { MayAsk::Never } else { MayAsk::IfSomebodyIsThere };
+        let given = Passphrases::new(self.input.passphrase_file.as_deref(), may_ask);
+        let (passphrases, sources) = match (given, self.input.read()) {
+            (Ok(passphrases), Ok(sources)) => (passphrases, sources),
             (Err(error), _) | (_, Err(error)) => return Ok(output::wrong_usage(&error)),
         };
-        let now = self.input.moment();
-        let found = Found::read(&sources, passphrase.as_ref().map(|secret| secret.as_str()));
-        let arranged = arrange_for(found.certificates, found.key.as_ref(), now);
-        let findings = [found.refusals, arranged.chain.findings.clone()].concat();
-        if self.input.json {
-            output::json(&as_json(&arranged, &findings))?;
-        } else {
-            output::text(&page(&arranged, &findings, now))?;
+        let existing = Existing::by(self.force);
+        let destination =
+            self.write.as_deref().map(|path| Destination::new(Some(path), existing)).transpose()?;
+        let now = self.judging.moment();
+        let material = Material::read(&sources, &passphrases)?;
+        let built = Built::new(&material, self.root_wish(), now);
+        let is_sound = report::has_no_error(&built.findings);
+        let mut sentences = built.sentences.clone();
+        sentences.extend(built.outcome(destination.as_ref(), is_sound));
+        // What was asked for on standard output must not have a page around it.
+        let is_taken = destination.as_ref().is_some_and(Destination::is_standard_output);
+        match (is_taken, self.judging.json) {
+            (true, _) => eprint!("{}", built.page(&sentences, Ink::for_errors(), now)),
+            (false, true) => output::json(&built.json(&sentences))?,
+            (false, false) => output::text(&built.page(&sentences, Ink::for_output(), now))?,
         }
-        let sound = report::has_no_error(&findings);
-        if let Some(path) = self.write.as_deref().filter(|_| arranged.leaf.is_some()) {
-            let served = arranged.chain.served.iter().map(Certificate::der);
-            file::write(path, pem_write::chain(served).as_bytes())?;
+        if let Some(destination) = destination.filter(|_| is_sound) {
+            destination.write(built.pem().as_bytes(), Mode::Open)?;
         }
-        Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn root_wish(&self) -> Root {
+        if self.root { Root::Written } else { Root::LeftOut }
     }
 }
 
-impl Found {
-    /// Takes every file; one that is refused becomes a finding with its name.
-    fn read(sources: &[Source], passphrase: Option<&str>) -> Self {
-        let mut found = Self::default();
-        for source in sources {
-            match format::read(&source.bytes, passphrase) {
-                Ok(contents) => contents.items.into_iter().for_each(|item| found.add(item)),
-                Err(refusal) => {
-                    let place = match refusal.place.as_str() {
-                        "" => source.name.clone(),
-                        place => format!("{}, {place}", source.name),
-                    };
-                    found.refusals.push(refusal.at(place).into());
-                }
+/// The chain, and what is to be said about it.
+struct Built {
+    arranged: Arranged,
+    root: Root,
+    findings: Vec<Finding>,
+    sentences: Vec<String>,
+}
+
+impl Built {
+    fn new(material: &Material, root: Root, now: UnixTime) -> Self {
+        let certificates = material.all_certificates();
+        let key = key_with_certificate(material);
+        let why = Why::of(&certificates, key.as_ref());
+        let arranged = arrange_for(certificates, key.as_ref(), now);
+        let mut findings: Vec<Finding> = material.refusals.iter().cloned().map(Finding::from).collect();
+        if arranged.leaf.is_none() && findings.is_empty() {
+            findings.push(nothing());
+        }
+        // Of the leaf only what stops it; the rest is what `inspect` is for.
+        let of_leaf = arranged.leaf.iter().flat_map(|leaf| leaf.findings(now));
+        findings.extend(of_leaf.filter(|finding| finding.severity == Severity::Error));
+        let crls: Vec<Crl> = material.crls.iter().map(|found| found.object.clone()).collect();
+        let verdict = validate(&arranged, &crls, now);
+        let refused = verdict.iter().filter_map(|verdict| verdict.clone().err()).map(Finding::from);
+        for finding in arranged.chain.findings.iter().cloned().chain(refused) {
+            // The builder, the leaf and the validation may each have seen the same.
+            if !findings.iter().any(|known| known.code == finding.code && known.place == finding.place) {
+                findings.push(finding);
             }
         }
-        if found.certificates.is_empty() && found.refusals.is_empty() {
-            found.refusals.push(Finding {
-                code: "chain.nothing",
-                severity: Severity::Error,
-                what: "there is no certificate in what was given".to_owned(),
-                place: String::new(),
-                repair: "Give the leaf's file, and those of its issuers.".to_owned(),
-            });
-        }
-        found
+        let mut sentences = explain::sentences(&arranged, why, root);
+        sentences.extend(explain::verdict_sentence(&arranged, verdict.as_ref(), crls.len()));
+        Self { arranged, root, findings, sentences }
     }
 
-    fn add(&mut self, item: Item) {
-        match item {
-            Item::Certificate(certificate) => self.certificates.push(certificate),
-            Item::PrivateKey(key) => self.key = Some(key.id()),
-            Item::Csr(_) => {}
+    /// What goes into the file.
+    fn written(&self) -> impl Iterator<Item = &Certificate> {
+        let chain = &self.arranged.chain;
+        let root =
+            chain.root.iter().filter(|root| self.root == Root::Written && !chain.served.contains(root));
+        chain.served.iter().chain(root)
+    }
+
+    fn pem(&self) -> String {
+        pem_write::chain(self.written().map(Certificate::der))
+    }
+
+    fn outcome(&self, destination: Option<&Destination>, is_sound: bool) -> Option<String> {
+        let destination = destination?;
+        let written: Vec<String> = self.written().map(Certificate::display_name).collect();
+        Some(if is_sound {
+            format!("To {destination}: {}.", written.join(", "))
+        } else {
+            format!("Nothing was written to {destination}, because of the error.")
+        })
+    }
+
+    fn json(&self, sentences: &[String]) -> Value {
+        let all = |certificates: &[Certificate]| -> Vec<Value> {
+            certificates.iter().map(report::certificate_json).collect()
+        };
+        json!({
+            "complete": self.arranged.chain.is_complete(),
+            "served": all(&self.arranged.chain.served),
+            "root": self.arranged.chain.root.as_ref().map(report::certificate_json),
+            "unrelated": all(&self.arranged.unrelated),
+            "explanation": sentences,
+            "findings": report::findings_json(&self.findings),
+        })
+    }
+
+    fn page(&self, sentences: &[String], ink: Ink, now: UnixTime) -> String {
+        let mut page = Page::new(ink);
+        let chain = &self.arranged.chain;
+        if let Some(leaf) = &self.arranged.leaf {
+            let state =
+                if chain.is_complete() { "the chain reaches a root" } else { "the chain reaches no root" };
+            page.title(&leaf.display_name(), state);
+            page.line("");
+            let root = chain.root.iter().filter(|root| !chain.served.contains(root));
+            for (depth, certificate) in chain.served.iter().chain(root).enumerate() {
+                let part = self.part(depth, chain.served.get(depth).is_some());
+                page.line(&link(depth, certificate, part, ink, now));
+            }
+            page.line("");
+        }
+        for sentence in sentences {
+            page.line(&format!("  {sentence}"));
+        }
+        page.findings(&self.findings);
+        page.into_text()
+    }
+
+    fn part(&self, depth: usize, is_served: bool) -> &'static str {
+        match (depth, is_served, self.root) {
+            (0, ..) => "the leaf",
+            (_, true, _) => "an intermediate, sent after it",
+            (_, false, Root::LeftOut) => "the root, which clients have: not sent",
+            (_, false, Root::Written) => "the root, which was asked for",
         }
     }
 }
 
-fn as_json(arranged: &Arranged, findings: &[Finding]) -> Value {
-    let all = |certificates: &[Certificate]| -> Vec<Value> {
-        certificates.iter().map(report::certificate_json).collect()
-    };
-    json!({
-        "complete": arranged.chain.is_complete(),
-        "served": all(&arranged.chain.served),
-        "root": arranged.chain.root.as_ref().map(report::certificate_json),
-        "unrelated": all(&arranged.unrelated),
-        "findings": report::findings_json(findings),
-    })
+/// What a client says that trusts the root and applies RFC 5280, 6; nothing where no root is known.
+fn validate(arranged: &Arranged, crls: &[Crl], now: UnixTime) -> Option<Result<(), Refusal>> {
+    let is_known = arranged.leaf.is_some() && arranged.chain.is_complete();
+    let options = Options::new(now, Purpose::Any);
+    is_known.then(|| arranged.chain.verify(&options, crls).map(drop))
 }
 
-fn page(arranged: &Arranged, findings: &[Finding], now: UnixTime) -> String {
-    let ink = Ink::for_output();
-    let mut page = Page::new(ink);
-    let chain = &arranged.chain;
-    if let Some(leaf) = &arranged.leaf {
-        let state =
-            if chain.is_complete() { "the chain reaches a root" } else { "the chain reaches no root" };
-        page.title(&leaf.display_name(), state);
-        page.line("");
-        let root = chain.root.iter().filter(|root| !chain.served.contains(root));
-        for (depth, certificate) in chain.served.iter().chain(root).enumerate() {
-            let part = part(depth, chain.served.get(depth).is_some());
-            page.line(&link(depth, certificate, part, ink, now));
-        }
-    }
-    for stranger in &arranged.unrelated {
-        page.line(&format!("  not a part of it: {}", stranger.display_name()));
-    }
-    page.findings(findings);
-    page.into_text()
+/// The first key whose certificate is there, else the first key.
+fn key_with_certificate(material: &Material) -> Option<KeyId> {
+    let has_certificate =
+        |key: &KeyId| material.certificates.iter().any(|found| found.object.key_id() == *key);
+    let mut keys = material.keys.iter().map(|found| found.object.id());
+    keys.clone().find(has_certificate).or_else(|| keys.next())
 }
 
-fn part(depth: usize, is_served: bool) -> &'static str {
-    match (depth, is_served) {
-        (0, _) => "the leaf",
-        (_, true) => "an intermediate, sent after it",
-        (_, false) => "the root, which clients have: not sent",
+fn nothing() -> Finding {
+    Finding {
+        code: "chain.nothing",
+        severity: Severity::Error,
+        what: "there is no certificate in what was given".to_owned(),
+        place: String::new(),
+        repair: "Give the leaf's file, and those of its issuers.".to_owned(),
     }
 }
 

@@ -153,10 +153,7 @@ impl New {
             contents = pki::format::read(&bytes, passphrase.as_ref().map(|secret| secret.as_str()));
         }
         let items = contents.map_err(said)?.items;
-        let key = items.into_iter().find_map(|item| match item {
-            Item::PrivateKey(key) => Some(key),
-            Item::Certificate(_) | Item::Csr(_) => None,
-        });
+        let key = items.into_iter().find_map(Item::into_private_key);
         let key = key.ok_or_else(|| anyhow!("there is no private key in {}", path.display()))?;
         Ok(Made { signer: desk.take(&key)?, encrypted: None })
     }
@@ -246,6 +243,8 @@ fn said(refusal: Refusal) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
+    use pki::format::Object;
+
     use super::*;
 
     fn new(directory: &Path, usage: Usage) -> New {
@@ -267,8 +266,8 @@ mod tests {
 
     fn csr(path: &Path) -> Csr {
         let items = pki::format::read(&std::fs::read(path).unwrap(), None).unwrap().items;
-        match items.into_iter().next() {
-            Some(Item::Csr(csr)) => csr,
+        match items.into_iter().next().map(|item| item.object) {
+            Some(Object::Csr(csr)) => csr,
             _ => panic!("no CSR in {}", path.display()),
         }
     }
@@ -287,7 +286,8 @@ mod tests {
         let bytes = std::fs::read(&key).unwrap();
         assert_eq!(pki::format::read(&bytes, None).err().unwrap().code, "pass.needed");
         let items = pki::format::read(&bytes, Some("geheim 1")).unwrap().items;
-        assert!(matches!(&items[..], [Item::PrivateKey(key)] if key.id() == made.public_key().id()));
+        let key = items.into_iter().find_map(Item::into_private_key).unwrap();
+        assert_eq!(key.id(), made.public_key().id());
     }
 
     #[test]

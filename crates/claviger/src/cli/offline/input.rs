@@ -1,83 +1,133 @@
-//! What the tools read: files or standard input, the moment to judge by, a passphrase.
+//! What the tools are given: files, standard input or TLS servers; a passphrase; the moment to judge by.
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
-use pki::UnixTime;
+use pki::{Refusal, UnixTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-use crate::cli::secret;
+use super::look::{self, Served};
 
-/// The files that a tool reads, and how it judges them.
+/// What a tool reads.
 #[derive(Debug, Args)]
 pub struct Input {
-    /// Files to read, of any format and in any order; - is standard input
+    /// Files of any format, in any order; - is standard input, HOST:PORT what a TLS server shows
     #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
+    subjects: Vec<PathBuf>,
+    /// A file that holds the passphrase of what is encrypted; on a terminal it is asked for
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// The name to ask a TLS server for (SNI) instead of its host; empty asks for none
+    #[arg(long, value_name = "NAME")]
+    servername: Option<String>,
+    /// How long to wait for a TLS server
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+}
+
+/// How a tool judges, and for whom it prints.
+#[derive(Debug, Args)]
+pub struct Judging {
     /// Judge as of this moment instead of now
     #[arg(long, value_name = "RFC3339", value_parser = parse_moment)]
     at: Option<UnixTime>,
-    /// A file that holds the passphrase of what is encrypted
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
     /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
 }
 
-/// A file that was read.
+/// Something that was read.
 pub struct Source {
     /// What it is called in the output, safe to show.
     pub name: String,
-    /// Its bytes; they may hold a private key.
-    pub bytes: Zeroizing<Vec<u8>>,
+    /// What was there.
+    pub content: Content,
+}
+
+/// What was there.
+pub enum Content {
+    /// A file's bytes; they may hold a private key.
+    File {
+        /// All of them.
+        bytes: Zeroizing<Vec<u8>>,
+        /// Whether other users of this machine may read the file too.
+        is_open_to_others: bool,
+    },
+    /// What a TLS server showed, or why it showed nothing.
+    Server(Result<Served, Refusal>),
 }
 
 impl Input {
+    /// Reads every file, and looks at every server.
+    pub fn read(&self) -> anyhow::Result<Vec<Source>> {
+        self.subjects.iter().map(|subject| self.read_one(subject)).collect()
+    }
+
+    fn read_one(&self, subject: &Path) -> anyhow::Result<Source> {
+        if subject == Path::new("-") {
+            let bytes = read_limited(io::stdin().lock()).context("cannot read standard input")?;
+            let content = Content::File { bytes, is_open_to_others: false };
+            return Ok(Source { name: "standard input".to_owned(), content });
+        }
+        // A file goes before a server of the same name: `./` in front always means a file.
+        let address = if subject.symlink_metadata().is_ok() { None } else { look::address(subject) };
+        if let Some(address) = address {
+            let seen = look::look(&address, self.servername.as_deref(), Duration::from_secs(self.timeout));
+            return Ok(Source { name: address.to_string(), content: Content::Server(seen) });
+        }
+        let name = pki::name::inert(&subject.display().to_string()).into_owned();
+        let content = read_file(subject).map_err(|error| cannot_read(&name, error))?;
+        Ok(Source { name, content })
+    }
+}
+
+impl Judging {
     /// The moment to judge by.
     pub fn moment(&self) -> UnixTime {
         self.at.unwrap_or_else(now)
     }
+}
 
-    /// Reads every file.
-    pub fn read(&self) -> anyhow::Result<Vec<Source>> {
-        self.files.iter().map(|path| read(path)).collect()
-    }
-
-    /// The passphrase, if a file with one was named.
-    pub fn passphrase(&self) -> anyhow::Result<Option<Zeroizing<String>>> {
-        self.passphrase_file.as_deref().map(secret::read_file).transpose()
-    }
+fn read_file(path: &Path) -> io::Result<Content> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let is_open_to_others = metadata.is_file() && metadata.permissions().mode() & 0o077 != 0;
+    Ok(Content::File { bytes: read_limited(file)?, is_open_to_others })
 }
 
 /// Reads one byte more than is taken, at most: that one is enough to refuse the file.
-fn read(path: &Path) -> anyhow::Result<Source> {
+fn read_limited(from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     let limit = pki::format::MAX_INPUT as u64 + 1;
     let mut bytes = Zeroizing::new(Vec::new());
-    if path == Path::new("-") {
-        let read = io::stdin().lock().take(limit).read_to_end(&mut bytes);
-        read.context("cannot read standard input")?;
-        return Ok(Source { name: "standard input".to_owned(), bytes });
-    }
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Source { name: pki::name::inert(&path.display().to_string()).into_owned(), bytes })
+    from.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
-fn parse_moment(text: &str) -> Result<UnixTime, String> {
+fn cannot_read(name: &str, error: io::Error) -> anyhow::Error {
+    let is_missing = error.kind() == io::ErrorKind::NotFound;
+    let error = anyhow!(error).context(format!("cannot read {name}"));
+    if is_missing && !name.contains(['/', ':']) {
+        return error.context(format!("there is no file {name}; for a TLS server, write {name}:443"));
+    }
+    error
+}
+
+/// Reads a moment as RFC 3339 writes it.
+pub fn parse_moment(text: &str) -> Result<UnixTime, String> {
     let moment = OffsetDateTime::parse(text, &Rfc3339);
     let moment = moment.map_err(|_| "write it like 2026-11-22T00:00:00Z".to_owned())?;
     Ok(UnixTime(moment.unix_timestamp()))
 }
 
 /// The system's clock.
-fn now() -> UnixTime {
+pub fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixTime(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

@@ -1,74 +1,171 @@
-//! `inspect FILE...`: what is in a file, and what is wrong with it.
+//! `inspect FILE...`: what is in a file or shown by a TLS server, and what is wrong with it.
 
+use std::cell::Cell;
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 use clap::Args;
-use pki::UnixTime;
-use pki::inspect::Inspection;
+use pki::inspect::{InspectedItem, Inspection};
+use pki::{Finding, KeyId, Severity, UnixTime};
+use serde_json::json;
 
-use super::input::{Input, Source};
-use super::report::{self, Page};
+use super::input::{Content, Input, Judging, Source};
+use super::look::Served;
+use super::passphrase::{MayAsk, Opened, Passphrases};
+use super::report::{self, Beside, Page};
+use super::{served, together};
 use crate::cli::ink::Ink;
-use crate::cli::{output, secret};
+use crate::cli::output;
 
-/// Says what is in files, and what is wrong with it.
+/// Says what is in files or shown by TLS servers, and what is wrong with it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit code: 0 nothing is wrong, 1 a file was refused or has an error, 2 wrong usage.
+A server is looked at with real handshakes: by its name, without one, and as RSA and ECDSA clients.
+Any address that you name is looked at, a private one too; nothing in a certificate is fetched.
+A file that is called like a server goes before it.
+Exit code: 0 nothing is wrong, 1 something was refused or has an error, 2 wrong usage.
 
 Examples:
-  claviger inspect fullchain.pem
-  openssl s_client -connect shop.example:443 </dev/null | claviger inspect -
-  claviger inspect --json --at 2027-01-01T00:00:00Z server.crt")]
+  claviger inspect fullchain.pem shop.key
+  claviger inspect shop.p12 --passphrase-file pass
+  claviger inspect shop.example:443
+  claviger inspect 192.0.2.7:8443 --servername shop.example
+  claviger inspect --json --at 2027-01-01T00:00:00Z - <server.crt")]
 pub struct Inspect {
     #[command(flatten)]
     input: Input,
+    #[command(flatten)]
+    judging: Judging,
+}
+
+/// One of the things that were asked about.
+pub struct Looked<'a> {
+    /// What it is called, safe to show.
+    pub name: &'a str,
+    /// What is in it.
+    pub inspection: Inspection,
+    /// How it was met, if it is a server.
+    served: Option<&'a Served>,
 }
 
 impl Inspect {
     /// Runs it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let (sources, passphrase) = match (self.input.read(), self.input.passphrase()) {
-            (Ok(sources), Ok(passphrase)) => (sources, passphrase),
+        let may_ask = if self.judging.json { MayAsk::Never } else { MayAsk::IfSomebodyIsThere };
+        let given = Passphrases::new(self.input.passphrase_file.as_deref(), may_ask);
+        let (passphrases, sources) = match (given, self.input.read()) {
+            (Ok(passphrases), Ok(sources)) => (passphrases, sources),
             (Err(error), _) | (_, Err(error)) => return Ok(output::wrong_usage(&error)),
         };
-        let now = self.input.moment();
-        let mut sound = true;
-        for source in &sources {
-            let passphrase = passphrase.as_ref().map(|secret| secret.as_str());
-            let mut inspection = pki::inspect::inspect(&source.bytes, passphrase, now);
-            if passphrase.is_none() && !self.input.json {
-                inspection = ask_and_look_again(source, inspection, now)?;
-            }
-            sound &= inspection.accepted && report::has_no_error(&inspection.findings);
-            if self.input.json {
-                let file = (sources.len() > 1).then_some(source.name.as_str());
-                output::json(&report::inspection_json(&inspection, file))?;
-            } else {
-                output::text(&page(source, &inspection, now))?;
-            }
+        let now = self.judging.moment();
+        let mut looked: Vec<Looked<'_>> =
+            sources.iter().map(|source| Looked::at(source, &passphrases, now)).collect::<Result<_, _>>()?;
+        together::find_revoked(&mut looked);
+        if self.judging.json {
+            print_json(&looked)?;
+        } else {
+            output::text(&pages(&looked, now))?;
         }
-        Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let is_sound =
+            |one: &Looked<'_>| one.inspection.accepted && report::has_no_error(&one.inspection.findings);
+        Ok(if looked.iter().all(is_sound) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
-/// Asks for the passphrase when only that is missing, and somebody is there to ask.
-fn ask_and_look_again(source: &Source, inspection: Inspection, now: UnixTime) -> anyhow::Result<Inspection> {
-    let is_missing = inspection.findings.iter().any(|finding| finding.code == "pass.needed");
-    if !is_missing || !secret::can_ask() {
-        return Ok(inspection);
+impl<'a> Looked<'a> {
+    fn at(source: &'a Source, passphrases: &Passphrases, now: UnixTime) -> anyhow::Result<Self> {
+        let name = source.name.as_str();
+        Ok(match &source.content {
+            Content::File { bytes, is_open_to_others } => {
+                let was_open = Cell::new(false);
+                let attempt = |passphrase: Option<&str>| {
+                    was_open.set(passphrase.is_none());
+                    pki::inspect::inspect(bytes, passphrase, now)
+                };
+                let mut inspection = passphrases.open(name, attempt, state)?;
+                if *is_open_to_others && was_open.get() && keys(&inspection).next().is_some() {
+                    inspection.findings.push(file_mode(name));
+                }
+                Self { name, inspection, served: None }
+            }
+            Content::Server(Ok(served)) => {
+                Self { name, inspection: served::inspect(served, now), served: Some(served) }
+            }
+            Content::Server(Err(refusal)) => {
+                let inspection = Inspection {
+                    accepted: false,
+                    format: served::FORMAT.to_owned(),
+                    items: Vec::new(),
+                    friendly_names: Vec::new(),
+                    findings: vec![refusal.clone().into()],
+                };
+                Self { name, inspection, served: None }
+            }
+        })
     }
-    let passphrase = secret::ask(&format!("Passphrase of {}", source.name))?;
-    Ok(pki::inspect::inspect(&source.bytes, Some(&passphrase), now))
 }
 
-fn page(source: &Source, inspection: &Inspection, now: UnixTime) -> String {
+fn state(inspection: &Inspection) -> Opened {
+    Opened::by(inspection.findings.first().filter(|_| !inspection.accepted).map(|finding| finding.code))
+}
+
+/// The private keys among the items.
+pub fn keys(inspection: &Inspection) -> impl Iterator<Item = KeyId> {
+    inspection.items.iter().filter_map(|item| match item {
+        InspectedItem::PrivateKey { id, .. } => Some(*id),
+        InspectedItem::Certificate(_) | InspectedItem::Csr(_) | InspectedItem::Crl(_) => None,
+    })
+}
+
+fn file_mode(name: &str) -> Finding {
+    Finding {
+        code: "key.file_mode",
+        severity: Severity::Warning,
+        what: "other users of this machine may read the file, and the private key in it is not encrypted"
+            .to_owned(),
+        place: name.to_owned(),
+        repair: format!("Close it: chmod 600 {name}"),
+    }
+}
+
+fn print_json(looked: &[Looked<'_>]) -> anyhow::Result<()> {
+    for one in looked {
+        let mut object = report::inspection_json(&one.inspection);
+        if looked.len() > 1 {
+            object["file"] = json!(one.name);
+        }
+        if let Some(served) = one.served {
+            object["served"] = report::served_json(served);
+        }
+        output::json(&object)?;
+    }
+    Ok(())
+}
+
+fn pages(looked: &[Looked<'_>], now: UnixTime) -> String {
     let mut page = Page::new(Ink::for_output());
-    page.title(&source.name, &headline(inspection));
-    for item in &inspection.items {
-        page.item(item, now);
+    let places: HashMap<KeyId, &str> =
+        looked.iter().flat_map(|one| keys(&one.inspection).map(|key| (key, one.name))).collect();
+    for one in looked {
+        page.title(one.name, &headline(&one.inspection));
+        if let Some(served) = one.served {
+            page.served(served);
+        }
+        for (item, friendly_name) in one.inspection.items.iter().zip(&one.inspection.friendly_names) {
+            let key = match item {
+                InspectedItem::Certificate(certificate) => Some(certificate.key_id()),
+                InspectedItem::Csr(csr) => Some(csr.public_key().id()),
+                InspectedItem::PrivateKey { id, .. } => Some(*id),
+                InspectedItem::Crl(_) => None,
+            };
+            let key_in = key.and_then(|key| places.get(&key).copied());
+            page.item(item, &Beside { friendly_name: friendly_name.as_deref(), key_in, now });
+        }
+        page.findings(&one.inspection.findings);
     }
-    page.findings(&inspection.findings);
+    for line in together::sentences(looked) {
+        page.line(&format!("{line}\n"));
+    }
     page.into_text()
 }
 
@@ -76,10 +173,17 @@ fn headline(inspection: &Inspection) -> String {
     if inspection.format.is_empty() {
         return "cannot be read".to_owned();
     }
-    let things = match inspection.items.len() {
-        1 => "1 thing".to_owned(),
-        count => format!("{count} things"),
-    };
+    let count =
+        |wanted: fn(&InspectedItem) -> bool| inspection.items.iter().filter(|one| wanted(one)).count();
+    let counts = [
+        (count(|item| matches!(item, InspectedItem::Certificate(_))), "certificate"),
+        (count(|item| matches!(item, InspectedItem::PrivateKey { .. })), "private key"),
+        (count(|item| matches!(item, InspectedItem::Csr(_))), "certificate request"),
+        (count(|item| matches!(item, InspectedItem::Crl(_))), "revocation list"),
+    ];
+    let there = counts.iter().filter(|(count, _)| *count > 0);
+    let things: Vec<String> = there.map(|(count, what)| report::counted(*count, what)).collect();
+    let things = if things.is_empty() { "nothing in it".to_owned() } else { things.join(" and ") };
     let refused = if inspection.accepted { "" } else { ", refused" };
     format!("{}, {things}{refused}", inspection.format)
 }

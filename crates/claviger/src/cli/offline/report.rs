@@ -6,27 +6,54 @@
 use std::fmt::Write;
 
 use pki::inspect::{InspectedItem, Inspection};
-use pki::{Certificate, Csr, Finding, Severity, SubjectAltName, UnixTime};
+use pki::name::inert;
+use pki::{Certificate, Crl, Csr, Finding, Refusal, Role, Severity, SubjectAltName, UnixTime};
 use serde_json::{Value, json};
 
+use super::look::{Served, Shown};
 use crate::cli::ink::Ink;
 
 /// Names shown to people, at most; programs get all.
 const NAMES_SHOWN: usize = 20;
 const DAY: i64 = 24 * 60 * 60;
 
-/// The object that `inspect --json` promises; with the file's name when there are several.
-pub fn inspection_json(inspection: &Inspection, file: Option<&str>) -> Value {
-    let mut object = json!({
+/// The object that `inspect --json` promises.
+pub fn inspection_json(inspection: &Inspection) -> Value {
+    let items = inspection.items.iter().zip(&inspection.friendly_names).map(|(item, name)| {
+        let mut object = item_json(item);
+        object["friendly_name"] = json!(name.as_deref().map(inert));
+        object
+    });
+    json!({
         "accepted": inspection.accepted,
         "format": inspection.format,
-        "items": inspection.items.iter().map(item_json).collect::<Vec<_>>(),
+        "items": items.collect::<Vec<_>>(),
         "findings": findings_json(&inspection.findings),
+    })
+}
+
+/// What a look at a TLS server adds to it.
+pub fn served_json(served: &Served) -> Value {
+    let fingerprints = |shown: &Shown| -> Vec<String> {
+        shown.chain.iter().map(|certificate| certificate.fingerprint().to_string()).collect()
+    };
+    let others = served.others.iter().map(|(client, seen)| match seen {
+        Ok(shown) => json!({
+            "client": client.name(),
+            "protocol": shown.protocol,
+            "key_exchange": shown.key_exchange,
+            "chain": fingerprints(shown),
+        }),
+        Err(error) => json!({ "client": client.name(), "trouble": inert(&error.chain()) }),
     });
-    if let Some(file) = file {
-        object["file"] = json!(file);
-    }
-    object
+    json!({
+        "address": served.address.to_string(),
+        "server_name": served.server_name,
+        "protocol": served.shown.protocol,
+        "key_exchange": served.shown.key_exchange,
+        "chain": fingerprints(&served.shown),
+        "other_clients": others.collect::<Vec<_>>(),
+    })
 }
 
 /// Findings as the API has them too.
@@ -50,6 +77,7 @@ fn item_json(item: &InspectedItem) -> Value {
             json!({ "type": "private_key", "key": label, "key_id": id.to_string() })
         }
         InspectedItem::Csr(csr) => csr_json(csr),
+        InspectedItem::Crl(crl) => crl_json(crl),
     }
 }
 
@@ -90,8 +118,32 @@ fn csr_json(csr: &Csr) -> Value {
     })
 }
 
+fn crl_json(crl: &Crl) -> Value {
+    json!({
+        "type": "crl",
+        "fingerprint": crl.fingerprint().to_string(),
+        "issuer": crl.issuer().to_string(),
+        "number": crl.number_decimal(),
+        "this_update": crl.this_update().to_string(),
+        "next_update": crl.next_update().map(|moment| moment.to_string()),
+        "revoked": crl.len(),
+        "is_delta": crl.is_delta(),
+        "signature_algorithm": crl.signature_algorithm(),
+    })
+}
+
 fn texts(names: &[SubjectAltName]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
+}
+
+/// What is known about an item from what stands beside it.
+pub struct Beside<'a> {
+    /// What its file calls it.
+    pub friendly_name: Option<&'a str>,
+    /// The file with its private key.
+    pub key_in: Option<&'a str>,
+    /// The moment to judge by.
+    pub now: UnixTime,
 }
 
 /// A page of text that grows downwards. Writing into a String cannot fail.
@@ -122,24 +174,38 @@ impl Page {
     }
 
     /// One thing out of a file.
-    pub fn item(&mut self, item: &InspectedItem, now: UnixTime) {
+    pub fn item(&mut self, item: &InspectedItem, beside: &Beside<'_>) {
         match item {
-            InspectedItem::Certificate(certificate) => self.certificate(certificate, now),
-            InspectedItem::Csr(csr) => self.csr(csr),
+            InspectedItem::Certificate(certificate) => self.certificate(certificate, beside),
+            InspectedItem::Csr(csr) => self.csr(csr, beside),
+            InspectedItem::Crl(crl) => self.crl(crl),
             InspectedItem::PrivateKey { label, id } => {
                 self.head("Private key", label);
+                self.friendly_name(beside);
                 self.field("Key id", &id.to_string());
             }
         }
     }
 
-    fn certificate(&mut self, certificate: &Certificate, now: UnixTime) {
-        self.head("Certificate", &certificate.display_name());
-        self.field("Subject", &certificate.subject().to_string());
-        self.field("Issuer", &certificate.issuer().to_string());
+    fn certificate(&mut self, certificate: &Certificate, beside: &Beside<'_>) {
+        let kind = match certificate.role() {
+            Role::Server => "Server certificate",
+            Role::Client => "Client certificate",
+            Role::Sign => "Signing certificate",
+            Role::Intermediate => "Intermediate certificate",
+            Role::Root => "Root certificate",
+        };
+        self.head(kind, &certificate.display_name());
+        self.friendly_name(beside);
+        self.field("Issued To", &certificate.subject().to_string());
+        self.field("Issued By", &certificate.issuer().to_string());
         self.names(certificate.names());
-        self.field("Valid", &validity(certificate, now));
-        self.field("For", certificate.role().name());
+        self.field("Expiration", &expiration(certificate, beside.now));
+        self.field("Role", role(certificate));
+        self.field(
+            "Private Key?",
+            &beside.key_in.map_or_else(|| "No".to_owned(), |place| format!("Yes, in {place}")),
+        );
         self.field("Key", &certificate.public_key().label());
         self.field("Signature", &certificate.signature_algorithm());
         self.field("Serial", &certificate.serial_decimal());
@@ -147,20 +213,62 @@ impl Page {
         self.field("Key id", &certificate.key_id().to_string());
     }
 
-    fn csr(&mut self, csr: &Csr) {
+    fn csr(&mut self, csr: &Csr, beside: &Beside<'_>) {
         self.head("Certificate request", &csr.subject().to_string());
+        self.friendly_name(beside);
         self.names(csr.names());
+        self.field(
+            "Private Key?",
+            &beside.key_in.map_or_else(|| "No".to_owned(), |place| format!("Yes, in {place}")),
+        );
         self.field("Key", &csr.public_key().label());
         self.field("SHA-256", &csr.fingerprint().to_string());
         self.field("Key id", &csr.public_key().id().to_string());
+    }
+
+    fn crl(&mut self, crl: &Crl) {
+        let kind = if crl.is_delta() { "Revocation list (changes only)" } else { "Revocation list" };
+        self.head(kind, &crl.issuer().to_string());
+        self.field("Issued By", &crl.issuer().to_string());
+        let next = crl.next_update().map_or_else(|| "not said".to_owned(), |moment| moment.to_string());
+        self.field("Expiration", &format!("{next} (valid from {})", crl.this_update()));
+        self.field("Revoked", &counted(crl.len(), "certificate"));
+        if let Some(number) = crl.number_decimal() {
+            self.field("Number", &number);
+        }
+        self.field("Signature", &crl.signature_algorithm());
+        self.field("SHA-256", &crl.fingerprint().to_string());
+    }
+
+    /// How a TLS server was met, and what clients of other kinds see there.
+    pub fn served(&mut self, served: &Served) {
+        self.line("");
+        self.field("Asked for", served.server_name.as_deref().unwrap_or("no name"));
+        self.field("Address", &served.address.to_string());
+        self.field("Protocol", &protocol(&served.shown));
+        self.field("Served", &in_order(&served.shown));
+        for (client, seen) in &served.others {
+            let text = match seen {
+                Ok(shown) if shown.chain == served.shown.chain => "the same".to_owned(),
+                Ok(shown) => format!("another one: {} ({})", in_order(shown), protocol(shown)),
+                Err(error) => format!("nothing: {}", inert(&error.chain())),
+            };
+            self.field(client.label(), &text);
+        }
     }
 
     fn head(&mut self, kind: &str, name: &str) {
         let _ = writeln!(self.text, "\n  {kind}  {}", self.ink.strong(name));
     }
 
+    fn friendly_name(&mut self, beside: &Beside<'_>) {
+        if let Some(name) = beside.friendly_name {
+            self.field("Friendly Name", &inert(name));
+        }
+    }
+
     fn field(&mut self, label: &str, value: &str) {
-        let _ = writeln!(self.text, "    {label:<10}  {value}");
+        let _ = writeln!(self.text, "    {label:<19}  {value}");
     }
 
     fn names(&mut self, names: &[SubjectAltName]) {
@@ -171,7 +279,7 @@ impl Page {
         if names.len() > NAMES_SHOWN {
             shown.push(format!("and {} more", names.len() - NAMES_SHOWN));
         }
-        self.field("Names", &shown.join(", "));
+        self.field("Alternative Name(s)", &shown.join(", "));
     }
 
     /// What is wrong, or that nothing is.
@@ -207,17 +315,55 @@ fn readable(name: &SubjectAltName) -> String {
     }
 }
 
+/// How it can be told from the others of a chain.
+fn role(certificate: &Certificate) -> &'static str {
+    match (certificate.role(), certificate.issuer() == certificate.subject()) {
+        (Role::Server, true) => "server, self-signed: Issued To and Issued By are the same, and it is no CA",
+        (Role::Server, false) => "server: its Alternative Names are those of a server; it is no CA",
+        (Role::Client, _) => "client: shows who connects",
+        (Role::Sign, _) => "signs documents or messages",
+        (Role::Intermediate, _) => "intermediate: a CA, and Issued To and Issued By are different",
+        (Role::Root, _) => "root: a CA, and Issued To and Issued By are the same",
+    }
+}
+
+fn protocol(shown: &Shown) -> String {
+    if shown.key_exchange.is_empty() {
+        return shown.protocol.to_owned();
+    }
+    format!("{}, {}", shown.protocol, inert(&shown.key_exchange))
+}
+
+fn in_order(shown: &Shown) -> String {
+    let names: Vec<String> = shown.chain.iter().map(Certificate::display_name).collect();
+    match (names.is_empty(), shown.refusals.len()) {
+        (false, 0) => names.join(", then "),
+        (false, refused) => format!("{}, and {refused} that cannot be read", names.join(", then ")),
+        (true, refused) => format!("{refused} that cannot be read"),
+    }
+}
+
+/// When it ends, and how that stands at this moment.
+pub fn expiration(certificate: &Certificate, now: UnixTime) -> String {
+    let (from, until) = (certificate.not_before(), certificate.not_after());
+    format!("{until} ({}; valid from {from})", standing(certificate, now))
+}
+
 /// From when to when, and how that stands at this moment.
 pub fn validity(certificate: &Certificate, now: UnixTime) -> String {
     let (from, until) = (certificate.not_before(), certificate.not_after());
-    let state = if now < from {
+    format!("{from} to {until} ({})", standing(certificate, now))
+}
+
+fn standing(certificate: &Certificate, now: UnixTime) -> String {
+    let (from, until) = (certificate.not_before(), certificate.not_after());
+    if now < from {
         format!("begins in {}", days(from.since(now)))
     } else if now > until {
         format!("ended {} ago", days(now.since(until)))
     } else {
         format!("{} left", days(until.since(now)))
-    };
-    format!("{from} to {until} ({state})")
+    }
 }
 
 fn days(seconds: i64) -> String {
@@ -237,6 +383,18 @@ pub fn sentence(text: &str) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+/// So many of them: `1 certificate`, `3 certificates`.
+pub fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// Tells on standard error why something was not done.
+pub fn tell(refusal: Refusal) {
+    let mut page = Page::new(Ink::for_errors());
+    page.finding(&refusal.into());
+    eprintln!("{}", page.into_text().trim_matches('\n'));
 }
 
 /// Whether nothing among them is an error.

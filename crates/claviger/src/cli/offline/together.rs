@@ -1,0 +1,141 @@
+//! What several certificates and keys have to do with each other: which key fits which certificate, which certificate
+//! is the renewed one.
+
+use std::collections::BTreeMap;
+
+use pki::inspect::InspectedItem;
+use pki::{Certificate, Crl, Finding, Severity};
+
+use super::inspect::{Looked, keys};
+
+/// One sentence for each thing that is seen only when all are looked at together.
+pub fn sentences(looked: &[Looked<'_>]) -> Vec<String> {
+    let certificates = certificates(looked);
+    let mut sentences = renewed(&certificates);
+    if looked.len() > 1 {
+        sentences.extend(fitting_keys(looked, &certificates));
+    }
+    sentences
+}
+
+/// Adds a finding to whatever holds a certificate that is on one of the revocation lists.
+pub fn find_revoked(looked: &mut [Looked<'_>]) {
+    let items = |looked: &[Looked<'_>]| -> Vec<InspectedItem> {
+        looked.iter().flat_map(|one| one.inspection.items.iter().cloned()).collect()
+    };
+    let all = items(looked);
+    let lists: Vec<&Crl> = all
+        .iter()
+        .filter_map(|item| match item {
+            InspectedItem::Crl(crl) => Some(crl),
+            InspectedItem::Certificate(_) | InspectedItem::Csr(_) | InspectedItem::PrivateKey { .. } => None,
+        })
+        .collect();
+    let signs = |crl: &Crl| {
+        all.iter().any(|item| matches!(item, InspectedItem::Certificate(issuer) if crl.is_signed_by(issuer)))
+    };
+    let lists: Vec<(&Crl, bool)> = lists.into_iter().map(|crl| (crl, signs(crl))).collect();
+    for one in looked {
+        let mut found = Vec::new();
+        for item in &one.inspection.items {
+            if let InspectedItem::Certificate(certificate) = item {
+                found.extend(
+                    lists.iter().filter_map(|(crl, is_signed)| revoked(certificate, crl, *is_signed)),
+                );
+            }
+        }
+        one.inspection.findings.append(&mut found);
+    }
+}
+
+fn revoked(certificate: &Certificate, crl: &Crl, is_signed: bool) -> Option<Finding> {
+    let entry = crl.revoked(certificate.serial(), certificate.issuer())?;
+    let (at, reason) = (entry.at, entry.reason.name());
+    let (severity, what, repair) = if is_signed {
+        let what = format!("the CA revoked this certificate on {at} ({reason})");
+        (
+            Severity::Error,
+            what,
+            "Put another certificate in its place; rekey if the key may be known to others.",
+        )
+    } else {
+        let what = format!(
+            "a revocation list names this certificate since {at} ({reason}); its signature was not checked"
+        );
+        (Severity::Warning, what, "Give the certificate of the list's issuer too.")
+    };
+    let place = certificate.display_name();
+    Some(Finding { code: "cert.revoked", severity, what, place, repair: repair.to_owned() })
+}
+
+/// Every certificate once, with the first place where it is.
+fn certificates<'a>(looked: &'a [Looked<'_>]) -> Vec<(&'a Certificate, &'a str)> {
+    let mut found: BTreeMap<_, (&Certificate, &str)> = BTreeMap::new();
+    for one in looked {
+        for item in &one.inspection.items {
+            if let InspectedItem::Certificate(certificate) = item {
+                found.entry(certificate.fingerprint()).or_insert((certificate, one.name));
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Certificates for the same names: the seed's words for telling the new one from the old.
+fn renewed(certificates: &[(&Certificate, &str)]) -> Vec<String> {
+    let mut groups: BTreeMap<Vec<String>, Vec<&(&Certificate, &str)>> = BTreeMap::new();
+    for one in certificates.iter().filter(|(certificate, _)| !certificate.is_ca()) {
+        let mut names: Vec<String> = one.0.names().iter().map(ToString::to_string).collect();
+        if names.is_empty() {
+            names.push(one.0.subject().to_string());
+        }
+        names.sort();
+        // An RSA certificate and an ECDSA one for the same names are siblings: neither came after the other.
+        let kind = one.0.public_key().label();
+        names.extend(kind.split(' ').next().map(str::to_owned));
+        groups.entry(names).or_default().push(one);
+    }
+    let several = groups.into_values().filter(|group| group.len() > 1);
+    several.filter_map(|group| of_one_name(group)).collect()
+}
+
+fn of_one_name(mut group: Vec<&(&Certificate, &str)>) -> Option<String> {
+    group.sort_by_key(|(certificate, _)| (certificate.not_after(), certificate.not_before()));
+    let (newest, place) = *group.pop()?;
+    let name = newest.display_name();
+    let count = group.len() + 1;
+    let (older, _) = *group.pop()?;
+    if older.not_after() == newest.not_after() {
+        return Some(format!(
+            "{count} certificates are issued to {name} and end at the same moment: they can be identified only by \
+             their Key and SHA-256."
+        ));
+    }
+    Some(format!(
+        "{count} certificates are issued to {name}. The newest (in {place}) can be identified by its Expiration, {}: \
+         that is later than {}.",
+        newest.not_after(),
+        older.not_after()
+    ))
+}
+
+/// Keys and certificates that lie in different files.
+fn fitting_keys(looked: &[Looked<'_>], certificates: &[(&Certificate, &str)]) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for one in looked {
+        for key in keys(&one.inspection) {
+            let fitting: Vec<String> = certificates
+                .iter()
+                .filter(|(certificate, _)| certificate.key_id() == key)
+                .map(|(certificate, place)| format!("{} in {place}", certificate.display_name()))
+                .collect();
+            sentences.push(if fitting.is_empty() {
+                format!("The private key in {} belongs to none of the certificates.", one.name)
+            } else {
+                format!("The private key in {} belongs to {}.", one.name, fitting.join(", "))
+            });
+        }
+    }
+    sentences.dedup();
+    sentences
+}
