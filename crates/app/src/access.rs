@@ -43,7 +43,7 @@ pub struct Live {
 
 /// Logs a person in. Unknown name and wrong password get the same answer after the same work.
 pub async fn log_in(app: &App, name: &str, password: &str, address: &str) -> Result<LoggedIn, Error> {
-    let user = recognise(app, name, password).await?;
+    let user = recognise(app, name, password, address).await?;
     open_session(app, user, address).await
 }
 
@@ -126,21 +126,31 @@ async fn note_use(app: &App, key: &ApiKey) -> Result<(), Error> {
     app.store().tx("api_key.touch", move |tx| Ok::<_, Error>(store::api_key::touch(tx, &id, now)?)).await
 }
 
-/// Recognises a person by name and password for one request (HTTP Basic).
-pub async fn basic(app: &App, name: &str, password: &str) -> Result<Actor, Error> {
-    Ok(actor_of(&recognise(app, name, password).await?))
+/// Recognises a person by name and password for one request (HTTP Basic) or command.
+pub async fn basic(app: &App, name: &str, password: &str, address: &str) -> Result<Actor, Error> {
+    Ok(actor_of(&recognise(app, name, password, address).await?))
 }
 
-/// Checks a stranger's password; a wrong one for a known name is recorded.
-async fn recognise(app: &App, name: &str, password: &str) -> Result<User, Error> {
-    let _place = app.log_in_place()?;
-    let checked = check_password(app, name, password).await;
+/// Checks a stranger's password; a wrong one for a known name is recorded. Wrong ones are counted by name and by
+/// address: a name waits longer each time, an address with many goes slowly.
+async fn recognise(app: &App, name: &str, password: &str, address: &str) -> Result<User, Error> {
+    app.tries().begin(address, app.now()).await?;
+    let checked = in_place(app, name, password).await;
+    if !matches!(&checked, Err(Error::Refused(_))) {
+        app.tries().forgive(address);
+    }
     if let Err(error @ Error::Refused(_)) = &checked
         && let Some(known) = known_user(app, name).await?
     {
         act::refused(app, &actor_of(&known), Action::LogIn, known.id.as_str(), error).await?;
     }
     checked
+}
+
+/// Whoever waits for his address' pause holds no place among the log-ins.
+async fn in_place(app: &App, name: &str, password: &str) -> Result<User, Error> {
+    let _place = app.log_in_place()?;
+    check_password(app, name, password).await
 }
 
 /// Proves again who somebody is.

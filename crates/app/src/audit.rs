@@ -18,6 +18,9 @@ pub const HEAD_FILE: &str = "audit.head";
 /// The head of a log that was found cut off or changed; it stays until somebody has looked.
 pub const BROKEN_HEAD_FILE: &str = "audit.head.broken";
 
+/// What stands in [`BROKEN_HEAD_FILE`] when the head file was not there at all.
+pub const GONE: &str = "the head file was missing beside a log with events\n";
+
 /// A chain that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -49,7 +52,12 @@ pub async fn check(app: &App) -> Result<Verified, Error> {
     let verified = app
         .read("audit.verify", move |tx| {
             store::audit::verify(tx, expected)?.map_err(|broken| broken_chain(broken.seq, broken.what))?;
-            Ok(store::audit::head(tx)?)
+            let head = store::audit::head(tx)?;
+            // It is written before the first event: without it nobody can say how many events there must be.
+            if expected.is_none() && head.0 > 0 {
+                return Err(missing_head(head.0).into());
+            }
+            Ok(head)
         })
         .await?;
     Ok(Verified { events: verified.0, head: hex(&verified.1) })
@@ -60,6 +68,36 @@ fn broken_chain(seq: i64, what: &str) -> Refusal {
         "Compare with a backup and with what was sent to other systems; somebody may have edited the log.";
     Refusal::new("audit.broken", format!("the audit log is broken at event {seq}: {what}"), repair)
         .at(format!("event {seq}"))
+}
+
+fn missing_head(events: i64) -> Refusal {
+    let what = format!(
+        "the head file {HEAD_FILE} is missing beside a log of {events} events: a cut would not be found"
+    );
+    let repair = "Compare with a backup and with what was sent to other systems; the server writes a new head at its \
+                  next start. On a new node of an installation on PostgreSQL, start the server once.";
+    Refusal::new("audit.broken", what, repair).at(HEAD_FILE)
+}
+
+/// Writes the head of a log that has no event yet, so that from the first event on a missing file says something.
+pub(crate) async fn begin_head(app: &App) -> Result<(), Error> {
+    let path = app.config().data.join(HEAD_FILE);
+    let (seq, mac) = app.read("audit.head", |tx| Ok(store::audit::head(tx)?)).await?;
+    if seq > 0 || path.exists() {
+        return Ok(());
+    }
+    app.blocking(move || write_head_file(&path, (seq, mac))).await?.map_err(|error| unwritable(&error))
+}
+
+/// Writes the head that the log has now: the first start of a further node, whose directory never had one.
+pub async fn adopt_head(app: &App) -> Result<(), Error> {
+    let path = app.config().data.join(HEAD_FILE);
+    let head = app.read("audit.head", |tx| Ok(store::audit::head(tx)?)).await?;
+    app.blocking(move || write_head_file(&path, head)).await?.map_err(|error| unwritable(&error))
+}
+
+fn unwritable(error: &std::io::Error) -> Error {
+    Error::internal("the head of the audit log could not be written", error)
 }
 
 /// Writes the head file where events were written since the last call; done by the clockwork at least once a second.
@@ -82,15 +120,18 @@ async fn replace_head(app: &App) -> Result<(), Error> {
     let before = read_head(&path).ok();
     let (head, leads_through) = app
         .read("audit.head", move |tx| {
+            let head = store::audit::head(tx)?;
             let leads_through = match before {
                 None => false,
-                Some(None | Some((0, _))) => true,
+                // Somebody took the file away while events were there.
+                Some(None) => head.0 == 0,
+                Some(Some((0, _))) => true,
                 Some(Some((seq, mac))) => {
                     let at = store::audit::page(tx, &AuditFilter::default(), Some(seq + 1), 1)?;
                     at.first().is_some_and(|event| event.seq == seq && event.mac == mac)
                 }
             };
-            Ok((store::audit::head(tx)?, leads_through))
+            Ok((head, leads_through))
         })
         .await?;
     app.blocking(move || {
@@ -103,12 +144,16 @@ async fn replace_head(app: &App) -> Result<(), Error> {
         write_head_file(&path, head)
     })
     .await?
-    .map_err(|error| Error::internal("the head of the audit log could not be written", &error))
+    .map_err(|error| unwritable(&error))
 }
 
-/// The first proof is the one that counts.
+/// The first proof is the one that counts. Where the head itself is gone, that is said in its place.
 fn keep_first(path: &Path, kept: &Path) -> std::io::Result<()> {
-    if kept.exists() { Ok(()) } else { std::fs::rename(path, kept) }
+    match (kept.exists(), path.exists()) {
+        (true, _) => Ok(()),
+        (false, true) => std::fs::rename(path, kept),
+        (false, false) => write_private(kept, GONE.as_bytes()),
+    }
 }
 
 fn write_head_file(path: &Path, (seq, mac): (i64, [u8; 32])) -> std::io::Result<()> {

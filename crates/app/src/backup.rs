@@ -50,6 +50,21 @@ pub(crate) async fn arm_recovery(
     Ok(passphrase)
 }
 
+/// Makes a new recovery passphrase in place of one that was lost, and answers it once. Backups that were taken before
+/// keep the passphrase of their time.
+pub async fn renew_recovery(
+    app: &App,
+    by: &Authorized<uses::ManageSettings>,
+) -> Result<Zeroizing<String>, Error> {
+    act::audited(app, by.actor(), Action::RecoveryRenew, "", async {
+        let passphrase = arm_recovery(app, None).await?;
+        let event = Event::done(app.now(), by.actor(), Action::RecoveryRenew, "");
+        app.commit("recovery.renew", move |tx| act::record(tx, &event)).await?;
+        Ok(passphrase)
+    })
+    .await
+}
+
 /// 125 random bits in five groups of five letters and digits that are not mistaken for each other.
 fn make_passphrase(app: &App) -> Zeroizing<String> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -107,11 +122,10 @@ pub async fn take(app: &App, by: &Authorized<uses::ManageSettings>, to: PathBuf)
 }
 
 fn not_taken(error: &store::Error) -> Error {
-    let (what, repair) = match error {
-        store::Error::NotSqlite => {
-            ("this database is on PostgreSQL", "Use pg_dump, and keep instance.key beside it.")
-        }
-        _ => ("the database could not be copied", "Check the directory, its rights and the free space."),
+    let (what, repair) = if matches!(error, store::Error::NotSqlite) {
+        ("this database is on PostgreSQL", "Use pg_dump, and keep instance.key beside it.")
+    } else {
+        ("the database could not be copied", "Check the directory, its rights and the free space.")
     };
     Error::conflict("backup.database", format!("{what}: {error}"), repair)
 }

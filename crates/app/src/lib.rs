@@ -8,6 +8,7 @@
 pub mod access;
 pub mod act;
 pub mod api_key;
+mod archive;
 pub mod audit;
 pub mod backup;
 pub mod certificate;
@@ -27,10 +28,12 @@ pub mod signing;
 pub mod snapshot;
 pub mod state;
 pub mod strangers;
+pub mod support;
 pub mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;
+mod tries;
 pub mod user;
 
 pub use error::Error;

@@ -52,7 +52,7 @@ async fn take_up(app: &App) -> Result<(), Error> {
 }
 
 async fn step(app: &Arc<App>, running: &mut JoinSet<()>, housekeeping: &mut Moment) {
-    report(tick(app).await.map(drop));
+    report(tick(app).await.map(|_| app.note_tick()));
     report(job::work(app, running).await);
     report(audit::write_head(app).await);
     if app.now().since(*housekeeping) >= HOUR {

@@ -20,7 +20,7 @@ use token::{DataKey, slot};
 use zeroize::Zeroizing;
 
 use crate::certificate::factory;
-use crate::{App, Error, access, act, backup, setting, token as tokens};
+use crate::{App, Error, access, act, audit, backup, setting, token as tokens};
 
 /// The one-time code of the setup link (or of a demonstration's log-in link), kept only as a hash.
 #[derive(Default)]
@@ -87,6 +87,7 @@ pub async fn install(app: &App, code: Option<&str>, input: Install) -> Result<In
     }
     // One after the other: a second click must not make another recovery passphrase than the one that is shown.
     let _turn = app.setup_turn().lock().await;
+    audit::begin_head(app).await?;
     act::audited(app, &Actor::Installer, Action::Installed, "", async {
         if is_installed(app).await? {
             let what = "the first start was finished before";

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use domain::id::TargetId;
@@ -11,16 +11,19 @@ use domain::pin::PinPolicy;
 use domain::snapshot::Signers;
 use domain::{Clock, Moment, Random, Snapshot};
 use outbound::Dialer;
+use pki::Blocklist;
 use store::{Store, Tx};
 use token::{InstanceKey, Sessions};
 use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit, broadcast, watch};
 
 use crate::Error;
+use crate::certificate::Previews;
 use crate::job::Progress;
 use crate::setup::SetupCode;
 use crate::signing::{Authorities, KeyRing};
 use crate::snapshot::Building;
 use crate::strangers::Strangers;
+use crate::tries::Tries;
 
 /// How this server is set up, from its configuration file and command line.
 #[derive(Clone, Debug)]
@@ -39,6 +42,8 @@ pub struct Config {
     pub pin_policy: PinPolicy,
     /// How long a target may take, in milliseconds, until it serves what was installed.
     pub verify_patience: i64,
+    /// Keys that nobody may use, if a list was loaded.
+    pub blocklist: Option<Arc<Blocklist>>,
 }
 
 impl Config {
@@ -52,6 +57,7 @@ impl Config {
             pin_tries: domain::pin::TRIES,
             pin_policy: PinPolicy::STRICT,
             verify_patience: 20_000,
+            blocklist: None,
         }
     }
 }
@@ -81,6 +87,8 @@ pub struct App {
     snapshot_building: Building,
     /// Held while the first start is done.
     setup_turn: Mutex<()>,
+    /// Held while the CAs of an issuer are made.
+    authority_turn: Mutex<()>,
     /// One for each target: what is installed there is looked at before the next one comes.
     target_turns: std::sync::Mutex<HashMap<TargetId, Arc<Mutex<()>>>>,
     progress: broadcast::Sender<Progress>,
@@ -92,10 +100,16 @@ pub struct App {
     derivations: Arc<Semaphore>,
     /// Log-ins that may wait for a derivation; strangers come no further.
     log_ins: Semaphore,
+    /// Passwords tried, by address.
+    tries: Tries,
     dialer: Dialer,
     setup_code: SetupCode,
     strangers: Strangers,
+    /// Uploads that wait for their confirmation.
+    previews: Previews,
     audit_written: AtomicBool,
+    /// When the clockwork last looked for due work, in milliseconds; 0 before the first time.
+    last_tick: AtomicI64,
 }
 
 impl App {
@@ -114,16 +128,20 @@ impl App {
             snapshot: watch::Sender::new(Arc::new(Snapshot::default())),
             snapshot_building: Building::default(),
             setup_turn: Mutex::new(()),
+            authority_turn: Mutex::new(()),
             target_turns: std::sync::Mutex::default(),
             progress: broadcast::Sender::new(256),
             wake: Notify::new(),
             served: Notify::new(),
             derivations: Arc::new(Semaphore::new(cores)),
             log_ins: Semaphore::new(LOG_INS),
+            tries: Tries::default(),
             dialer: Dialer::default(),
             setup_code: SetupCode::default(),
             strangers: Strangers::default(),
+            previews: Previews::default(),
             audit_written: AtomicBool::new(true),
+            last_tick: AtomicI64::new(0),
         })
     }
 
@@ -160,6 +178,17 @@ impl App {
     /// Whether events were written since the last call; the head file is then due.
     pub(crate) fn take_audit_written(&self) -> bool {
         self.audit_written.swap(false, Ordering::AcqRel)
+    }
+
+    /// Says that the clockwork looked for due work just now.
+    pub(crate) fn note_tick(&self) {
+        self.last_tick.store(self.now().0, Ordering::Release);
+    }
+
+    /// When the clockwork last looked for due work; none before the first time.
+    pub fn last_tick(&self) -> Option<Moment> {
+        let at = self.last_tick.load(Ordering::Acquire);
+        (at != 0).then_some(Moment(at))
     }
 
     /// Where serials and ids come from.
@@ -232,6 +261,11 @@ impl App {
         &self.setup_turn
     }
 
+    /// Whose turn it is to make the CAs of an issuer.
+    pub(crate) fn authority_turn(&self) -> &Mutex<()> {
+        &self.authority_turn
+    }
+
     /// Whose turn it is at a target.
     pub(crate) fn target_turn(&self, target: &TargetId) -> Arc<Mutex<()>> {
         let mut turns = self.target_turns.lock().unwrap_or_else(PoisonError::into_inner);
@@ -244,6 +278,11 @@ impl App {
     /// [`Error::Busy`] when there is none.
     pub(crate) fn log_in_place(&self) -> Result<SemaphorePermit<'_>, Error> {
         self.log_ins.try_acquire().map_err(|_| Error::Busy)
+    }
+
+    /// Passwords tried, by address.
+    pub(crate) fn tries(&self) -> &Tries {
+        &self.tries
     }
 
     pub(crate) fn published(&self) -> Arc<Snapshot> {
@@ -286,6 +325,11 @@ impl App {
     /// The one-time code of the setup link.
     pub fn setup_code(&self) -> &SetupCode {
         &self.setup_code
+    }
+
+    /// Uploads that wait for their confirmation.
+    pub(crate) fn previews(&self) -> &Previews {
+        &self.previews
     }
 
     /// The refusals of strangers.

@@ -6,11 +6,11 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use claviger_app::certificate::{self, ExportForm};
+use claviger_app::certificate::{self, ExportForm, Wanted};
 use claviger_app::filter::{CertificateFilter, KeyFilter};
 use claviger_app::testing::{ADMIN, Fixture, PASSWORD, PIN};
 use claviger_app::user::{self, NewUser, UserChange};
-use claviger_app::{Error, Page, access, key, token};
+use claviger_app::{Error, Page, access, audit, key, token};
 use common::{House, houses};
 use domain::authorize;
 use domain::id::TokenId;
@@ -151,21 +151,49 @@ async fn a_removed_certificate_can_be_imported_again() {
         };
         let made = certificate::self_sign(app, &by, wanted).await.unwrap().view.entry.fingerprint();
         let export = house.fixture.may(uses::ExportCertificate).unwrap();
-        let file = certificate::export(app, &export, &made, ExportForm::Pem).await.unwrap();
+        let file =
+            certificate::export(app, &export, &made, &Wanted::usual(ExportForm::Pem)).await.unwrap().file;
         certificate::retire(app, &by, &made).await.unwrap();
         let see = house.fixture.may(uses::ViewCertificates).unwrap();
         let filter = || CertificateFilter { text: Some("again".to_owned()), ..CertificateFilter::default() };
         assert!(certificate::list(app, &see, filter(), Page::first(10)).await.unwrap().is_empty());
-        let input = certificate::Import {
-            files: vec![file.bytes],
-            passphrase: None,
-            friendly_name: None,
-            token: TokenId::system(),
-            exportable: None,
-            lineage: None,
-        };
-        let imported = certificate::import(app, &by, input).await.unwrap();
+        let input =
+            certificate::Import { files: vec![file.bytes.to_vec().into()], ..certificate::Import::default() };
+        let imported = certificate::import(app, &by, input).await.unwrap().into_imported().unwrap();
         assert_eq!((imported.new, imported.became_current.len()), (0, 1));
         assert_eq!(certificate::list(app, &see, filter(), Page::first(10)).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_tries_many_names_goes_slowly_and_shuts_nobody_out() {
+    // What is counted by address is in memory: one engine tells it all.
+    for house in houses().await.into_iter().take(1) {
+        let app = &house.fixture.app;
+        for name in 0..10 {
+            let tried = access::log_in(app, &format!("nobody{name}"), "guess", "192.0.2.1").await;
+            assert_eq!(code(&tried.map(drop).unwrap_err()), "login_failed");
+        }
+        // Ten wrong ones, each of another name: this address pauses now, another does not.
+        let paused = std::time::Instant::now();
+        access::log_in(app, ADMIN, PASSWORD, "192.0.2.1").await.map(drop).unwrap();
+        assert!(paused.elapsed() >= std::time::Duration::from_secs(1));
+    }
+}
+
+#[tokio::test]
+async fn a_head_file_that_was_taken_away_is_found() {
+    for house in houses().await {
+        let app = &house.fixture.app;
+        let head = app.config().data.join(audit::HEAD_FILE);
+        audit::check(app).await.unwrap();
+        std::fs::remove_file(&head).unwrap();
+        let Err(Error::Refused(refusal)) = audit::check(app).await else { panic!("it is found") };
+        assert_eq!((refusal.code, refusal.place.as_str()), ("audit.broken", audit::HEAD_FILE));
+        // The clockwork writes a new one, and keeps the finding beside it.
+        audit::write_head(app).await.unwrap();
+        assert!(head.exists());
+        let kept = std::fs::read_to_string(app.config().data.join(audit::BROKEN_HEAD_FILE)).unwrap();
+        assert_eq!(kept, audit::GONE);
     }
 }

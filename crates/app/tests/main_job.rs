@@ -10,11 +10,14 @@ use claviger_app::filter::AuditFilter;
 use claviger_app::lineage::{self, NewLineage};
 use claviger_app::{Error, audit, certificate, csr, key};
 use common::{House, START, houses, wanted};
+use domain::Actor;
 use domain::clock::DAY;
-use domain::id::{IssuerId, TokenId};
+use domain::id::{IssuerId, JobId, TokenId};
+use domain::job::JobKind;
 use domain::order::OrderState;
 use domain::permission::uses;
 use pki::{KeyAlgorithm, SubjectAltName};
+use store::job::NewJob;
 
 async fn audit_holds(house: &House) {
     let by = house.fixture.may(uses::ViewAuditLog).unwrap();
@@ -73,6 +76,45 @@ async fn a_manual_lineage_that_falls_due_makes_a_key_and_a_csr_and_waits() {
         // Asked again, it is refused: one order at a time.
         let again = lineage::renew(app, &by, &made.lineage.id).await;
         assert!(matches!(again, Err(Error::Conflict(refusal)) if refusal.code == "order.active"));
+        audit_holds(&house).await;
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_asks_beside_a_job_of_the_clock_gets_his_renewal() {
+    for house in houses().await {
+        let app = &house.fixture.app;
+        let by = house.fixture.may(uses::ManageTlsCertificates).unwrap();
+        let see = house.fixture.may(uses::ViewCertificates).unwrap();
+        let made = lineage::create(app, &by, wanted("shop", "internal")).await.unwrap();
+        house.fixture.run_due().await.unwrap();
+        let id = made.lineage.id;
+        let current = async || lineage::find(app, &see, &id).await.unwrap().current.unwrap().fingerprint();
+        for is_running in [false, true] {
+            let before = current().await;
+            // The clock's job: nothing is due, so by itself it would do nothing.
+            let (subject, now) = (id.to_string(), app.now());
+            let opened = app.store().tx("test", move |tx| {
+                let job = NewJob {
+                    id: JobId::of(format!("job-clock-{is_running}")),
+                    kind: JobKind::LineageRenew,
+                    subject: subject.clone(),
+                    due: now,
+                    actor: Actor::Scheduler.name(),
+                    created: now,
+                };
+                let id = store::job::add(tx, &job)?;
+                if is_running {
+                    store::job::claim(tx, now, now.plus(DAY), 1)?;
+                }
+                Ok::<_, Error>(id)
+            });
+            let opened = opened.await.unwrap();
+            let asked = lineage::renew(app, &by, &id).await.unwrap();
+            assert_eq!((&asked.id, &asked.actor), (&opened, &house.fixture.admin.name()));
+            house.fixture.run_due().await.unwrap();
+            assert_ne!(current().await, before, "running: {is_running}");
+        }
         audit_holds(&house).await;
     }
 }

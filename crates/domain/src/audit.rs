@@ -99,6 +99,10 @@ names! {
         BackupCreate "backup.create",
         /// A backup was restored.
         BackupRestore "backup.restore",
+        /// A new recovery passphrase was made.
+        RecoveryRenew "recovery.renew",
+        /// Files were looked into before somebody sends them to support.
+        SupportCheck "support.check",
         /// A job was asked for again or given up.
         JobUpdate "job.update",
         /// Something was asked for that no other action names.

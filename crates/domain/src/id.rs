@@ -73,6 +73,8 @@ ids! {
     TokenId "tok-";
     /// Names a CSR.
     CsrId "csr-";
+    /// Names an import that waits for its confirmation or its job.
+    ImportId "imp-";
     /// Names a lineage.
     LineageId "lin-";
     /// Names an issuer (certification service): the name that a person gave it.

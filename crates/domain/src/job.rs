@@ -13,6 +13,8 @@ names! {
         LineageRekey "lineage.rekey",
         /// Installs and verifies the deployment that is its subject.
         DeploymentRun "deployment.run",
+        /// Stores the certificates of the import that is its subject.
+        CertificateImport "certificate.import",
     }
 }
 
@@ -37,7 +39,7 @@ pub struct Job {
     pub id: JobId,
     /// What it does.
     pub kind: JobKind,
-    /// To what: a lineage's or deployment's id.
+    /// To what: a lineage's, deployment's or import's id.
     pub subject: String,
     /// Where it is.
     pub state: JobState,

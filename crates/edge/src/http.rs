@@ -49,8 +49,13 @@ pub struct HttpLimits {
 
 impl Default for HttpLimits {
     fn default() -> Self {
-        let connections =
-            Limits { idle: Duration::from_secs(120), drain: Duration::from_secs(10), ..Limits::default() };
+        // People and programs, not the clients of the sites: each connection may carry a hundred requests at once.
+        let connections = Limits {
+            connections: 2_000,
+            idle: Duration::from_secs(120),
+            drain: Duration::from_secs(10),
+            ..Limits::default()
+        };
         Self { connections, head: Duration::from_secs(10), body: BodyPace::default() }
     }
 }

@@ -158,11 +158,23 @@ pub fn by_key(tx: &Tx<'_>, key: &KeyId) -> Result<Vec<CertificateEntry>, Error> 
     )
 }
 
-/// Every certificate with this subject (DER), the one that ends last first.
+/// Some certificates of a key, the one that ends last first.
+pub fn some_by_key(tx: &Tx<'_>, key: &KeyId, limit: u32) -> Result<Vec<CertificateEntry>, Error> {
+    tx.rows(
+        &format!("{CERTIFICATE} WHERE key = $1 ORDER BY not_after DESC, fingerprint LIMIT $2"),
+        &[&key.0.as_slice(), &i64::from(limit)],
+        read,
+    )
+}
+
+/// The most certificates of one subject that are looked at: only an attack has more.
+const SAME_SUBJECT: i64 = 64;
+
+/// The certificates with this subject (DER), the one that ends last first; of a crowd only the first 64.
 pub fn by_subject(tx: &Tx<'_>, subject: &[u8]) -> Result<Vec<CertificateEntry>, Error> {
     tx.rows(
-        &format!("{CERTIFICATE} WHERE subject = $1 ORDER BY not_after DESC, fingerprint"),
-        &[&subject],
+        &format!("{CERTIFICATE} WHERE subject = $1 ORDER BY not_after DESC, fingerprint LIMIT $2"),
+        &[&subject, &SAME_SUBJECT],
         read,
     )
 }

@@ -92,7 +92,20 @@ impl Error {
         match self {
             Self::Busy | Self::NotCommitted { .. } | Self::Pool(_) => true,
             Self::Postgres(error) => error.is_closed() || self.wants_retry(),
-            _ => false,
+            Self::Closed
+            | Self::Panicked { .. }
+            | Self::Conflict { .. }
+            | Self::Reference
+            | Self::Missing { .. }
+            | Self::Cursor
+            | Self::Corrupt { .. }
+            | Self::Unsealable { .. }
+            | Self::Schema { .. }
+            | Self::NotSqlite
+            | Self::SqliteVersion(_)
+            | Self::Address(_)
+            | Self::Io(_)
+            | Self::Sqlite(_) => false,
         }
     }
 

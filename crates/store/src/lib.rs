@@ -9,11 +9,13 @@
 pub mod api_key;
 pub mod audit;
 pub mod certificate;
+mod commits;
 pub mod csr;
 pub mod deployment;
 pub mod endpoint;
 pub mod error;
 pub mod idempotency;
+pub mod import;
 pub mod issuer;
 pub mod job;
 pub mod key;
@@ -34,6 +36,7 @@ pub mod token;
 pub mod tx;
 pub mod user;
 
+pub use commits::Made;
 pub use error::Error;
 pub use select::Page;
 pub use store::{Check, Database, Store, StoreKeys};

@@ -11,15 +11,23 @@ pub(crate) struct Migration {
 }
 
 /// Every step, in order.
-pub(crate) const ALL: &[Migration] = &[Migration {
-    number: 1,
-    name: "initial",
-    sqlite: include_str!("../migrations/1_initial/sqlite.sql"),
-    postgres: include_str!("../migrations/1_initial/postgres.sql"),
-}];
+pub(crate) const ALL: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "initial",
+        sqlite: include_str!("../migrations/1_initial/sqlite.sql"),
+        postgres: include_str!("../migrations/1_initial/postgres.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "import",
+        sqlite: include_str!("../migrations/2_import/sqlite.sql"),
+        postgres: include_str!("../migrations/2_import/postgres.sql"),
+    },
+];
 
 /// The version that this program works with.
-pub(crate) const NEWEST: i64 = 1;
+pub(crate) const NEWEST: i64 = 2;
 
 impl Migration {
     /// Takes the step unless it was taken; answers how many were.

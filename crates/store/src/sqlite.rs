@@ -16,6 +16,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use crate::commits::Commits;
 use crate::store::run_guarded;
 use crate::{Error, StoreKeys, Tx};
 
@@ -39,7 +40,12 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     /// Opens or makes the file and starts the writer.
-    pub(crate) fn open(path: &Path, keys: Arc<StoreKeys>, nudges: watch::Sender<u64>) -> Result<Self, Error> {
+    pub(crate) fn open(
+        path: &Path,
+        keys: Arc<StoreKeys>,
+        nudges: watch::Sender<u64>,
+        commits: Arc<Commits>,
+    ) -> Result<Self, Error> {
         if rusqlite::version_number() < 3_051_003 {
             return Err(Error::SqliteVersion(rusqlite::version()));
         }
@@ -49,7 +55,7 @@ impl Sqlite {
         let writer_keys = Arc::clone(&keys);
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || Writer { connection, keys: writer_keys, nudges }.run(&waiting))?;
+            .spawn(move || Writer { connection, keys: writer_keys, nudges, commits }.run(&waiting))?;
         Ok(Self {
             path: path.to_owned(),
             keys,
@@ -275,6 +281,7 @@ struct Writer {
     connection: Connection,
     keys: Arc<StoreKeys>,
     nudges: watch::Sender<u64>,
+    commits: Arc<Commits>,
 }
 
 impl Writer {
@@ -283,7 +290,10 @@ impl Writer {
             let mut done = Vec::new();
             let mut nudged = false;
             let group = match self.write_group(first, waiting, &mut done, &mut nudged) {
-                Ok(()) => Group::Committed,
+                Ok(()) => {
+                    self.commits.note(done.len());
+                    Group::Committed
+                }
                 Err(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
@@ -390,7 +400,8 @@ mod tests {
         connection.execute_batch("CREATE TABLE t (x INTEGER NOT NULL) STRICT").expect("a table");
         let keys = Arc::new(StoreKeys { audit: [1; 32], field: SealKey::new([2; 32]) });
         let (queue, waiting) = sync_channel(9);
-        (Writer { connection, keys, nudges: watch::Sender::new(0) }, queue, waiting)
+        let (nudges, commits) = (watch::Sender::new(0), Arc::default());
+        (Writer { connection, keys, nudges, commits }, queue, waiting)
     }
 
     fn put(queue: &Queue, run: impl Fn(&Tx<'_>) -> Result<(), Error> + Send + 'static) -> Answer {
@@ -476,6 +487,8 @@ mod tests {
         drop(queue);
         writer.run(&waiting);
         assert_eq!(*writer.nudges.borrow(), 1);
+        let made = writer.commits.made();
+        assert_eq!((made.commits, made.transactions), (2, 4), "three closures shared one commit");
         drop(refused);
     }
 }

@@ -9,6 +9,7 @@ use pki::seal::SealKey;
 use tokio::sync::watch;
 use zeroize::Zeroize;
 
+use crate::commits::{Commits, Made};
 use crate::postgres::{Mode, Postgres};
 use crate::sqlite::Sqlite;
 use crate::{Error, Tx, migration};
@@ -71,6 +72,7 @@ struct Inner {
     engine: Engine,
     keys: Arc<StoreKeys>,
     nudges: watch::Sender<u64>,
+    commits: Arc<Commits>,
 }
 
 enum Engine {
@@ -103,15 +105,18 @@ impl Store {
     async fn connect(database: &Database, keys: StoreKeys) -> Result<Self, Error> {
         let keys = Arc::new(keys);
         let nudges = watch::Sender::new(0);
+        let commits: Arc<Commits> = Arc::default();
         let engine = match database {
             Database::Sqlite(path) => {
                 let (path, keys, nudges) = (path.clone(), Arc::clone(&keys), nudges.clone());
-                let opened = tokio::task::spawn_blocking(move || Sqlite::open(&path, keys, nudges)).await;
+                let commits = Arc::clone(&commits);
+                let opened =
+                    tokio::task::spawn_blocking(move || Sqlite::open(&path, keys, nudges, commits)).await;
                 Engine::Sqlite(opened.map_err(|_| Error::Closed)??)
             }
             Database::Postgres(url) => Engine::Postgres(Postgres::open(url, nudges.clone()).await?),
         };
-        Ok(Self { inner: Arc::new(Inner { engine, keys, nudges }) })
+        Ok(Self { inner: Arc::new(Inner { engine, keys, nudges, commits }) })
     }
 
     /// Brings the tables to the newest version; answers how many steps that took. Each step is one transaction, and
@@ -138,7 +143,11 @@ impl Store {
         match &self.inner.engine {
             Engine::Sqlite(sqlite) => sqlite.write(name, run).await,
             Engine::Postgres(postgres) => {
-                postgres.run(name, Mode::Write, Arc::clone(&self.inner.keys), run).await
+                let ended = postgres.run(name, Mode::Write, Arc::clone(&self.inner.keys), run).await;
+                if ended.is_ok() {
+                    self.inner.commits.note(1);
+                }
+                ended
             }
         }
     }
@@ -162,6 +171,11 @@ impl Store {
     /// come twice: look at a timer as well.
     pub fn nudges(&self) -> watch::Receiver<u64> {
         self.inner.nudges.subscribe()
+    }
+
+    /// How many commits were made since the start, and how many transactions shared them.
+    pub fn commits(&self) -> Made {
+        self.inner.commits.made()
     }
 
     /// `sqlite` or `postgresql`.

@@ -22,6 +22,44 @@ pub struct FreshStore {
     _folder: Option<TempDir>,
 }
 
+impl FreshStore {
+    /// Everything that is stored, for finding out whether anything changed: the pages of the file, or every row as the
+    /// server writes it.
+    pub async fn everything(&self) -> Vec<u8> {
+        let Database::Postgres(address) = &self.database else {
+            let folder = tempfile::tempdir().expect("a folder for temporary files");
+            let copy = folder.path().join("copy.db");
+            self.store.backup_to(&copy).await.expect("a copy of the database");
+            return std::fs::read(copy).expect("the copy that was just made");
+        };
+        let connected = tokio_postgres::connect(address, tokio_postgres::NoTls).await;
+        let (client, connection) = connected.expect("the database that was made here");
+        let connection = tokio::spawn(connection);
+        let mut all = String::new();
+        for table in rows(&client, "TABLE pg_tables").await {
+            if let [Some(schema), Some(name), ..] = table.as_slice()
+                && schema == "public"
+            {
+                all.push_str(&format!("{name} {:?}\n", rows(&client, &format!("TABLE \"{name}\"")).await));
+            }
+        }
+        connection.abort();
+        all.into_bytes()
+    }
+}
+
+/// The rows of a table as texts.
+async fn rows(client: &tokio_postgres::Client, table: &str) -> Vec<Vec<Option<String>>> {
+    let answers = client.simple_query(table).await.expect("a table that is there");
+    let texts = answers.iter().filter_map(|answer| match answer {
+        tokio_postgres::SimpleQueryMessage::Row(row) => {
+            Some((0..row.len()).map(|place| row.get(place).map(str::to_owned)).collect())
+        }
+        _ => None,
+    });
+    texts.collect()
+}
+
 /// The keys of every store made here.
 pub fn store_keys() -> StoreKeys {
     StoreKeys { audit: [7; 32], field: pki::seal::SealKey::new([8; 32]) }

@@ -4,7 +4,7 @@ mod activate;
 mod default;
 mod export;
 pub mod factory;
-mod import;
+pub mod import;
 mod list;
 mod retire;
 mod self_sign;
@@ -21,9 +21,12 @@ use crate::{Error, chains, setting};
 
 pub use activate::activate;
 pub use default::set_default;
-pub use export::{ExportForm, File, WithRoot, export};
-pub(crate) use import::free_label;
-pub use import::{Import, Imported, import};
+pub use export::{
+    ExportForm, Exported, File, KeySecret, Leaf, Members, Part, TRUST_PASSPHRASE, Wanted, export,
+    export_with_key, key_findings,
+};
+pub use import::{Import, ImportFile, Imported, Preview, PreviewHash, Taken, Wishes, import, preview};
+pub(crate) use import::{Previews, free_label};
 pub use list::{find, list};
 pub use retire::retire;
 pub use self_sign::{NewSelfSigned, SelfSigned, self_sign};
@@ -56,7 +59,8 @@ pub struct CertificateView {
 /// Builds the view of one row: chain and findings are computed, never stored.
 pub(crate) fn view(tx: &Tx<'_>, entry: CertificateEntry, now: Moment) -> Result<CertificateView, Error> {
     let chain = chains::of(tx, &entry.certificate, now.unix())?;
-    let findings = findings(&entry, &chain, now);
+    let mut findings = findings(&entry, &chain, now);
+    findings.extend(import::shared_key(tx, &entry.certificate, entry.lineage.as_ref())?);
     let lineage = match &entry.lineage {
         Some(id) => store::lineage::find(tx, id)?,
         None => None,

@@ -161,6 +161,7 @@ pub(crate) async fn sign<U: Use>(
     usage: KeyUsage,
 ) -> Result<Vec<u8>, Error> {
     let signer = signing::open(app, sealed, by)?;
+    key::refuse_known_bad(app, signer.public_key())?;
     let request = CsrRequest {
         subject: subject.subject.clone(),
         names: subject.names.clone(),

@@ -1,12 +1,15 @@
 //! The pair of CAs behind an internal issuer.
 
+use std::time::Duration;
+
 use domain::audit::{Action, Event, Field};
 use domain::certificate::Source;
+use domain::clock::SECOND;
 use domain::id::{IssuerId, TokenId};
 use domain::issuer::{self as nouns, Issuer};
 use domain::key::{Exportable, KeyUsage, SealedKey};
 use domain::permission::uses;
-use domain::{Actor, Authorized};
+use domain::{Actor, Authorized, Moment};
 use issuer::AuthorityCertificates;
 use issuer::authority::{intermediate_template, root_template};
 use pki::issue::Template;
@@ -66,17 +69,70 @@ async fn find_or_create(
     by: &Authorized<uses::IssueCertificate>,
     issuer: &Issuer,
 ) -> Result<Authority, Error> {
-    let (id, http_url) = (issuer.id.clone(), app.config().http_url.clone());
-    let known = app
-        .read("authority.find", move |tx| {
-            let issuer = store::issuer::find(tx, &id)?.ok_or_else(|| Error::not_found("issuer", &id))?;
-            known_authority(tx, &issuer, http_url.as_deref())
-        })
-        .await?;
-    match known {
+    match find(app, &issuer.id).await? {
         Some(authority) => Ok(authority),
-        None => create(app, by, issuer).await,
+        None => create_in_turn(app, by, issuer).await,
     }
+}
+
+async fn find(app: &App, id: &IssuerId) -> Result<Option<Authority>, Error> {
+    let (id, http_url) = (id.clone(), app.config().http_url.clone());
+    app.read("authority.find", move |tx| {
+        let issuer = store::issuer::find(tx, &id)?.ok_or_else(|| Error::not_found("issuer", &id))?;
+        known_authority(tx, &issuer, http_url.as_deref())
+    })
+    .await
+}
+
+/// How long a node that makes the CAs keeps others off. It takes a blink; a node that was killed in it is waited for.
+const CLAIM: i64 = 30 * SECOND;
+/// How often a node that waits for another looks again, and after which pause.
+const LOOKS: usize = 100;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether this node may make the CAs.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    /// It may: nobody else does for as long as the claim holds.
+    Ours,
+    /// Another one is at it.
+    Theirs,
+}
+
+/// Lets one at a time make the CAs, here and on all nodes, so that what a root signed is never thrown away.
+async fn create_in_turn(
+    app: &App,
+    by: &Authorized<uses::IssueCertificate>,
+    issuer: &Issuer,
+) -> Result<Authority, Error> {
+    let _turn = app.authority_turn().lock().await;
+    for _ in 0..LOOKS {
+        if let Some(authority) = find(app, &issuer.id).await? {
+            return Ok(authority);
+        }
+        // SQLite belongs to one process, and here it is its turn. A claim would only outlive one that was killed.
+        if app.store().engine_name() == "sqlite" || claim(app, &issuer.id).await? == Turn::Ours {
+            return create(app, by, issuer).await;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(Error::Busy)
+}
+
+/// Claims the making for a while, unless another node has.
+async fn claim(app: &App, id: &IssuerId) -> Result<Turn, Error> {
+    let (name, now) = (format!("authority.claimed.{id}"), app.now());
+    app.store()
+        .tx("authority.claim", move |tx| {
+            tx.exclusive(&name)?;
+            let until = store::setting::text(tx, &name)?.and_then(|text| text.parse().ok()).map(Moment);
+            if until.is_some_and(|until| now < until) {
+                return Ok::<_, Error>(Turn::Theirs);
+            }
+            store::setting::put(tx, &name, &now.plus(CLAIM).0.to_string())?;
+            Ok(Turn::Ours)
+        })
+        .await
 }
 
 struct Ca {
@@ -115,7 +171,7 @@ async fn create(
     .await
 }
 
-fn write(tx: &Tx<'_>, id: &IssuerId, pair: [&Ca; 2], now: domain::Moment) -> Result<nouns::Authority, Error> {
+fn write(tx: &Tx<'_>, id: &IssuerId, pair: [&Ca; 2], now: Moment) -> Result<nouns::Authority, Error> {
     for ca in pair {
         let mut made = MadeKey { key: ca.made.key.clone(), sealed: ca.made.sealed.clone() };
         made.key.label = free_label(tx, &made.key.label)?;
@@ -176,4 +232,45 @@ pub async fn authority_file(app: &App, name: &str) -> Result<Option<File>, Error
         media_type: "application/pkix-cert",
         bytes: entry.certificate.der().to_vec(),
     }))
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::authorize;
+    use store::audit::AuditFilter;
+    use testkit::{SeededRandom, TestClock, fresh_stores};
+
+    use super::*;
+    use crate::testing::{Fixture, InstanceKey};
+
+    #[tokio::test]
+    async fn many_at_once_make_one_pair_and_another_node_waits() {
+        for fresh in fresh_stores().await {
+            let (clock, random) =
+                (Arc::new(TestClock::at(Moment(1_795_262_400_000))), Arc::new(SeededRandom::new(1)));
+            let data = tempfile::tempdir().expect("a folder");
+            let instance = InstanceKey::generate(&*random);
+            let app =
+                Fixture::empty(fresh.store.clone(), instance, clock.clone(), random, data.path().to_owned());
+            let app = Fixture::installed(app).await.expect("the first start").app;
+            let internal = IssuerId::of("internal");
+            // Another node has begun: this one may not, until its claim has ended.
+            assert_eq!(claim(&app, &internal).await.expect("a claim"), Turn::Ours);
+            assert_eq!(claim(&app, &internal).await.expect("an answer"), Turn::Theirs);
+            clock.advance(CLAIM);
+            let by = authorize(&Actor::Scheduler, uses::IssueCertificate, "").expect("the scheduler may");
+            let found =
+                app.store().read("test", |tx| store::issuer::find(tx, &IssuerId::of("internal"))).await;
+            let issuer = found.expect("a read").expect("the issuer");
+            let all = (0..8).map(|_| ensure_authority(&app, &by, &issuer));
+            let made = futures_util::future::join_all(all).await;
+            let keys: Vec<_> = made.iter().map(|one| one.as_ref().map(|one| one.key.id).ok()).collect();
+            assert!(keys[0].is_some() && keys.iter().all(|key| *key == keys[0]));
+            let filter = AuditFilter { action: Some(Action::AuthorityCreate), ..AuditFilter::default() };
+            let events = app.store().read("test", move |tx| store::audit::page(tx, &filter, None, 9)).await;
+            assert_eq!(events.expect("events").len(), 1);
+        }
+    }
 }

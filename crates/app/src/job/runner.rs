@@ -10,7 +10,7 @@ use domain::renewal::Wish;
 use tokio::task::{JoinError, JoinSet};
 
 use super::{Done, Progress, deployment_run};
-use crate::{App, Error, act, lineage};
+use crate::{App, Error, act, certificate, lineage};
 
 /// Jobs that run at once. Enough that their transactions share commits; few enough that a crash leaves little to take up.
 const AT_ONCE: usize = 256;
@@ -94,6 +94,7 @@ async fn one(app: &App, job: &Job) -> Result<Done, Error> {
         JobKind::LineageRenew => lineage::run_renewal(app, job, wish(job)).await,
         JobKind::LineageRekey => lineage::run_renewal(app, job, Wish::Rekey).await,
         JobKind::DeploymentRun => deployment_run::run(app, job).await,
+        JobKind::CertificateImport => certificate::import::run_large(app, job).await,
     }
 }
 
@@ -113,7 +114,7 @@ async fn finish(app: &App, job: &Job, done: &Done) -> Result<(), Error> {
 /// Puts a failed job off, and says at its lineage what is wrong.
 async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
     // Only when what it is about is gone; an issuer or key that is missing can come back.
-    let given_up = matches!(error, Error::NotFound { kind: "lineage" | "deployment", .. });
+    let given_up = matches!(error, Error::NotFound { kind: "lineage" | "deployment" | "import", .. });
     tell(app, job, if given_up { JobState::Failed } else { JobState::Waiting }, &error.to_string());
     tracing::warn!(job = %job.id, kind = %job.kind, subject = job.subject, %error, "a job failed");
     let spread = u64::from_be_bytes(
@@ -128,6 +129,7 @@ async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
     let action = match job.kind {
         JobKind::LineageRenew | JobKind::LineageRekey => Action::OrderFail,
         JobKind::DeploymentRun => Action::DeploymentFail,
+        JobKind::CertificateImport => Action::CertificateImport,
     };
     let event = event(app, &job, action, error);
     app.commit("job.retry", move |tx| {

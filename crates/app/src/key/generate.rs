@@ -13,6 +13,7 @@ use pki::{KeyAlgorithm, PublicKey, Signer};
 use store::Tx;
 use token::Session;
 
+use crate::key::refuse_known_bad;
 use crate::signing::session_of;
 use crate::{App, Error, act};
 
@@ -66,6 +67,7 @@ pub(crate) async fn make(app: &App, input: &NewKey, usage: Option<KeyUsage>) -> 
     let (algorithm, random, now) = (input.algorithm, app.random_source(), app.now());
     let generated = app.blocking(move || session.generate(algorithm, exportable, &*random)).await?;
     let (public, sealed) = generated?;
+    refuse_known_bad(app, &public)?;
     Ok(MadeKey { key: describe(label, &public, &sealed, usage, Born::Generated, now), sealed })
 }
 

@@ -1,6 +1,7 @@
 //! See keys.
 
 use domain::Authorized;
+use domain::key::Key;
 use domain::permission::uses;
 use pki::KeyId;
 use store::Page;
@@ -21,6 +22,16 @@ pub async fn list(
         keys.into_iter().map(|key| super::with_children(tx, key)).collect()
     })
     .await
+}
+
+/// The same without their CSRs and certificates.
+pub async fn rows(
+    app: &App,
+    _by: &Authorized<uses::ViewKeys>,
+    filter: KeyFilter,
+    page: Page,
+) -> Result<Vec<Key>, Error> {
+    app.read("key.rows", move |tx| Ok(store::key::list(tx, &filter, &page)?)).await
 }
 
 /// One key.

@@ -2,6 +2,7 @@
 
 mod export;
 mod generate;
+mod known_bad;
 mod list;
 mod retire;
 mod update;
@@ -15,9 +16,11 @@ use crate::Error;
 
 pub(crate) use crate::signing::session_of;
 pub use export::export;
+pub(crate) use export::{Leaving, take_out};
 pub(crate) use generate::{MadeKey, describe, insert, make, make_signer};
 pub use generate::{NewKey, generate};
-pub use list::{find, list};
+pub use known_bad::refuse_known_bad;
+pub use list::{find, list, rows};
 pub use retire::{destroy_expired, restore, retire};
 pub use update::{KeyChange, update};
 

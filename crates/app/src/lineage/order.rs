@@ -18,7 +18,7 @@ use domain::renewal::{Key, Renewal, Wish, plan_renewal};
 use domain::{Actor, Authorized, Moment, Random};
 use issuer::{Answer, IssuerError, Wanted};
 use pki::csr::CsrRequest;
-use pki::{Certificate, Csr};
+use pki::{Certificate, Csr, PublicKey};
 use token::Session;
 
 use crate::certificate::{free_label, make_current, row};
@@ -95,6 +95,7 @@ struct Issuing {
 /// What is stored before anything is signed by the issuer.
 struct Draft {
     sealed: SealedKey,
+    public: PublicKey,
     /// The key, if it is new.
     made: Option<MadeKey>,
     csr: Vec<u8>,
@@ -117,7 +118,8 @@ async fn place(
             (issuing, draft)
         })
         .await?;
-    let (Draft { sealed, made, csr, answer }, state) = (draft?, &issuing.state);
+    let (Draft { sealed, public, made, csr, answer }, state) = (draft?, &issuing.state);
+    key::refuse_known_bad(app, &public)?;
     let entry =
         csr::record_csr(app, &sealed, state.lineage.name.clone(), csr, Some(state.lineage.id.clone()));
     let (order_state, intent, said) = match answer {
@@ -185,7 +187,7 @@ fn draw_up(
     };
     let der = pki::csr::build(&request, &*signer)?;
     let answer = prepare(issuing, &Csr::of_own(&der)?, (random, now))?;
-    Ok(Draft { sealed, made, csr: der, answer })
+    Ok(Draft { sealed, public: signer.public_key().clone(), made, csr: der, answer })
 }
 
 async fn authority_of(app: &App, by: &By, issuer: &Issuer) -> Result<Option<Authority>, Error> {

@@ -3,7 +3,7 @@
 use domain::Authorized;
 use domain::id::TokenId;
 use domain::permission::uses;
-use domain::token::Token;
+use domain::token::{Token, TokenState};
 use store::Tx;
 
 use super::TokenView;
@@ -18,6 +18,34 @@ pub async fn list(app: &App, _by: &Authorized<uses::ViewKeys>) -> Result<Vec<Tok
             .collect::<Result<Vec<_>, Error>>()
     });
     Ok(rows.await?.into_iter().map(|(token, keys)| view(app, token, keys)).collect())
+}
+
+/// A token without its keys: they may be very many.
+#[derive(Clone, Debug)]
+pub struct TokenSummary {
+    /// The token.
+    pub token: Token,
+    /// Whether it signs now.
+    pub state: TokenState,
+    /// Wrong PINs that are left until it locks; none for tokens without a PIN.
+    pub tries_left: Option<u32>,
+    /// How many active keys it holds.
+    pub keys: i64,
+}
+
+/// All tokens, with the number of their keys.
+pub async fn summaries(app: &App, _by: &Authorized<uses::ViewKeys>) -> Result<Vec<TokenSummary>, Error> {
+    let rows = app.read("token.summaries", |tx| {
+        let counted = |token: Token| Ok((store::key::count_in_token(tx, &token.id)?, token));
+        store::token::all(tx)?.into_iter().map(counted).collect::<Result<Vec<_>, Error>>()
+    });
+    let summary = |(keys, token)| TokenSummary {
+        state: super::state(app, &token),
+        tries_left: super::tries_left(app, &token),
+        token,
+        keys,
+    };
+    Ok(rows.await?.into_iter().map(summary).collect())
 }
 
 /// One token with its keys.

@@ -119,10 +119,11 @@ impl<'a> Folder<'a> {
     pub(super) fn certificate(&self) -> Option<Fingerprint> {
         let content = read(&self.at(&self.names.certificate)).ok()?;
         let contents = format::read(&content, None).ok()?;
-        contents.items.into_iter().find_map(|item| match item {
-            Item::Certificate(certificate) => Some(certificate.fingerprint()),
-            Item::Csr(_) | Item::PrivateKey(_) => None,
-        })
+        contents
+            .items
+            .into_iter()
+            .find_map(Item::into_certificate)
+            .map(|certificate| certificate.fingerprint())
     }
 
     /// Puts the last good version back, exactly as it was; a file that was not there is removed. Run again, also

@@ -1,0 +1,93 @@
+//! What is refused before anything is decided: nothing to take, several keys, a key of another certificate.
+
+use domain::key::parse_label;
+use pki::{Certificate, KeyId, Refusal};
+
+use super::{Brought, FEW, PreviewHash, Wishes};
+use crate::{App, Error, key};
+
+/// Checks the wishes themselves; a blank friendly name is none.
+pub(super) fn wishes(mut wishes: Wishes) -> Result<Wishes, Refusal> {
+    let name = wishes.friendly_name.take();
+    wishes.friendly_name =
+        name.filter(|name| !name.trim().is_empty()).map(|name| parse_label(&name)).transpose()?;
+    Ok(wishes)
+}
+
+/// Checks what was brought; answers the private key that is taken.
+pub(super) fn brought(app: &App, brought: &Brought, wishes: &Wishes) -> Result<Option<KeyId>, Error> {
+    refuse_nothing(brought)?;
+    for certificate in brought.certificates.iter().map(|one| &one.certificate) {
+        key::refuse_known_bad(app, certificate.public_key())?;
+    }
+    for one in &brought.keys {
+        key::refuse_known_bad(app, one.private.public_key())?;
+    }
+    let chosen = chosen_key(brought, wishes)?;
+    if let Some(id) = &chosen {
+        refuse_mismatch(id, brought)?;
+    }
+    if chosen.is_some() && brought.certificates.len() > FEW {
+        let what = format!("with a private key at most {FEW} certificates are taken at once");
+        let repair =
+            "Import the key with its own certificate and chain, and the other certificates without it.";
+        return Err(Refusal::new("limit.cert_count", what, repair).into());
+    }
+    Ok(chosen)
+}
+
+/// Refuses what is not what was previewed.
+pub(super) fn previewed(expected: Option<PreviewHash>, found: PreviewHash) -> Result<(), Error> {
+    if expected.is_none_or(|expected| expected == found) {
+        return Ok(());
+    }
+    let what =
+        "this import would not do what the preview showed: the files differ, or something here changed since";
+    Err(Error::conflict("import.preview_changed", what, "Look at a new preview, then confirm that."))
+}
+
+/// Requests and revocation lists alone are nothing to keep.
+fn refuse_nothing(brought: &Brought) -> Result<(), Refusal> {
+    if !brought.certificates.is_empty() || !brought.keys.is_empty() {
+        return Ok(());
+    }
+    if !brought.csrs.is_empty() {
+        let repair = "Give the request to your CA, and import the certificate that it answers with.";
+        return Err(Refusal::new("import.csr", "this is a certificate request, not a certificate", repair));
+    }
+    if !brought.crls.is_empty() {
+        let repair = "Import the certificate of the CA that signed it, if that is what you need.";
+        return Err(Refusal::new("import.crl", "this is a revocation list, not a certificate", repair));
+    }
+    let what = "there is neither a certificate nor a private key in it";
+    Err(Refusal::new("input.empty", what, "Choose another file."))
+}
+
+fn chosen_key(brought: &Brought, wishes: &Wishes) -> Result<Option<KeyId>, Refusal> {
+    if let Some(wanted) = &wishes.key {
+        if brought.key(wanted).is_some() {
+            return Ok(Some(*wanted));
+        }
+        let what = format!("the files hold no private key {wanted}");
+        return Err(Refusal::new("import.ambiguous_key", what, "Choose one of the keys in the files."));
+    }
+    match brought.keys.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only.private.id())),
+        several => {
+            let what = format!("the files hold {} private keys", several.len());
+            let repair = "Say which one is to be taken, or import each key with its certificate by itself.";
+            Err(Refusal::new("import.ambiguous_key", what, repair))
+        }
+    }
+}
+
+fn refuse_mismatch(key: &KeyId, brought: &Brought) -> Result<(), Refusal> {
+    let certificates = || brought.certificates.iter().map(|one| &one.certificate);
+    let Some(leaf) = certificates().find(|certificate| !certificate.is_ca()) else { return Ok(()) };
+    if certificates().any(|certificate: &Certificate| certificate.key_id() == *key) {
+        return Ok(());
+    }
+    let what = format!("the private key does not belong to the certificate of {}", leaf.display_name());
+    Err(Refusal::new("key.mismatch", what, "Find the key that the certificate was asked for with."))
+}

@@ -1,0 +1,197 @@
+//! More certificates than are stored at once: they are checked when they come, kept with a job, and stored in parts.
+
+use std::sync::Arc;
+
+use domain::audit::{Action, Event, Field};
+use domain::clock::DAY;
+use domain::id::{ImportId, JobId};
+use domain::job::{Job, JobKind, JobState, LEASE};
+use domain::permission::uses;
+use domain::{Actor, Authorized, Moment};
+use pki::{Certificate, Refusal};
+use store::import::StoredImport;
+
+use super::plan::{Look, hash, make};
+use super::read::BroughtCertificate;
+use super::{Brought, Imported, PreviewHash, Wishes, check, write};
+use crate::job::{Done, Progress, refuse_lost_lease};
+use crate::{App, Error, act, job};
+
+/// Certificates in one transaction: others write in between.
+const PART: usize = 500;
+/// How long what is left of an import stays after it was done.
+const KEEP: i64 = 30 * DAY;
+
+/// Keeps what was brought, with the job that stores it.
+pub(super) async fn begin(
+    app: &App,
+    by: &Authorized<uses::ManageTlsCertificates>,
+    brought: &Arc<Brought>,
+    wishes: &Wishes,
+    previewed: Option<PreviewHash>,
+) -> Result<Job, Error> {
+    if previewed.is_some() {
+        let (brought, wishes, now) = (Arc::clone(brought), wishes.clone(), app.now());
+        app.read("certificate.import.plan", move |tx| {
+            let plan = make(tx, &brought.certificates, None, &wishes, (now, Look::Close))?;
+            check::previewed(previewed, hash(&plan, &brought, &wishes))
+        })
+        .await?;
+    }
+    let (now, random) = (app.now(), app.random());
+    let import = stored(ImportId::random(random), brought, wishes, (by.actor(), now));
+    let new = job::new(JobId::random(random), JobKind::CertificateImport, &import.id, &import.actor, now);
+    let event = Event::done(now, by.actor(), Action::CertificateImport, import.id.as_str())
+        .with(Field::Count, brought.certificates.len());
+    let job = app
+        .commit("certificate.import.begin", move |tx| {
+            store::import::remove_done_before(tx, now.plus(-KEEP))?;
+            store::import::insert(tx, &import)?;
+            let id = store::job::add(tx, &new)?;
+            store::audit::record(tx, &event)?;
+            store::job::find(tx, &id)?.ok_or_else(|| Error::not_found("job", id))
+        })
+        .await?;
+    app.wake();
+    Ok(job)
+}
+
+fn stored(id: ImportId, brought: &Brought, wishes: &Wishes, (actor, now): (&Actor, Moment)) -> StoredImport {
+    StoredImport {
+        id,
+        actor: actor.name(),
+        friendly_name: wishes.friendly_name.clone(),
+        lineage: wishes.lineage.clone(),
+        contents: pack(&brought.certificates),
+        total: brought.certificates.len(),
+        stored: 0,
+        new: 0,
+        fulfilled: 0,
+        became_current: 0,
+        created: now,
+    }
+}
+
+/// Stores the next parts until all are stored. A part is one transaction, with how far it came: killed at any point
+/// and run again, it goes on where it was.
+pub(crate) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
+    let id: ImportId = job.subject.parse().map_err(|_| Error::not_found("import", &job.subject))?;
+    let found = id.clone();
+    let mut import = app
+        .read("import.load", move |tx| {
+            store::import::find(tx, &found)?.ok_or_else(|| Error::not_found("import", &found))
+        })
+        .await?;
+    let contents = std::mem::take(&mut import.contents);
+    let certificates = app.blocking(move || unpack(&contents)).await??;
+    // CAs first, so that each leaf's chain is judged with what came along.
+    let (authorities, leaves): (Vec<_>, Vec<_>) =
+        certificates.into_iter().partition(|one| one.certificate.is_ca());
+    let ordered: Vec<BroughtCertificate> = authorities.into_iter().chain(leaves).collect();
+    while import.stored < import.total {
+        let part: Vec<_> = ordered.iter().skip(import.stored).take(PART).cloned().collect();
+        if part.is_empty() {
+            return Err(Error::internal("a stored import is shorter than it says", &import.id));
+        }
+        import = store_part(app, job, import, part).await?;
+        app.tell(Progress { job: job.id.clone(), state: JobState::Running, text: progress(&import) });
+    }
+    Ok(Done::said(result(&import)))
+}
+
+async fn store_part(
+    app: &App,
+    job: &Job,
+    import: StoredImport,
+    part: Vec<BroughtCertificate>,
+) -> Result<StoredImport, Error> {
+    let (job, now, random) = (job.clone(), app.now(), app.random_source());
+    let wishes = Wishes {
+        friendly_name: import.friendly_name.clone(),
+        lineage: import.lineage.clone(),
+        ..Wishes::default()
+    };
+    let mut event = Event::done(now, &Actor::Scheduler, Action::CertificateImport, import.id.as_str())
+        .with(Field::Count, part.len());
+    event.actor.clone_from(&import.actor);
+    let import = app
+        .commit("certificate.import.part", move |tx| {
+            refuse_lost_lease(tx, &job)?;
+            let plan = make(tx, &part, None, &wishes, (now, Look::Brief))?;
+            let done = write::all(tx, &plan, None, now, (&import.actor, &*random))?;
+            let after = counted(&import, part.len(), &done);
+            store::import::advance(tx, &after)?;
+            store::job::extend(tx, &job.id, job.fence, now.plus(LEASE))?;
+            store::job::progress(tx, &job.id, job.fence, &progress(&after))?;
+            act::record(tx, &event)?;
+            Ok(after)
+        })
+        .await?;
+    app.served_changed();
+    app.wake();
+    Ok(import)
+}
+
+fn counted(import: &StoredImport, part: usize, done: &Imported) -> StoredImport {
+    StoredImport {
+        stored: import.stored + part,
+        new: import.new + done.new,
+        fulfilled: import.fulfilled + done.fulfilled.len(),
+        became_current: import.became_current + done.became_current.len(),
+        ..import.clone()
+    }
+}
+
+fn progress(import: &StoredImport) -> String {
+    format!("{} of {} certificates are stored", import.stored, import.total)
+}
+
+fn result(import: &StoredImport) -> String {
+    let known = import.total - import.new.min(import.total);
+    let mut said =
+        format!("{} certificates are stored: {} new, {known} known before", import.total, import.new);
+    if import.fulfilled > 0 {
+        said.push_str(&format!("; {} requests answered", import.fulfilled));
+    }
+    if import.became_current > 0 {
+        said.push_str(&format!("; current certificate of {} lineages now", import.became_current));
+    }
+    said
+}
+
+/// Certificates as one text of bytes: name and DER of each, both after their length.
+fn pack(certificates: &[BroughtCertificate]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(certificates.iter().map(|one| one.certificate.der().len() + 8).sum());
+    for one in certificates {
+        for part in [one.name.as_deref().unwrap_or_default().as_bytes(), one.certificate.der()] {
+            // A file has at most ten million bytes.
+            bytes.extend((part.len() as u32).to_be_bytes());
+            bytes.extend(part);
+        }
+    }
+    bytes
+}
+
+fn unpack(mut bytes: &[u8]) -> Result<Vec<BroughtCertificate>, Error> {
+    let mut certificates = Vec::new();
+    while !bytes.is_empty() {
+        let (name, der) = (next(&mut bytes), next(&mut bytes));
+        let name = name.and_then(|name| String::from_utf8(name.to_vec()).ok());
+        let read = der.ok_or_else(broken).and_then(Certificate::parse);
+        let certificate =
+            read.map_err(|refusal| Error::internal("a stored import cannot be read", &refusal))?;
+        certificates.push(BroughtCertificate { certificate, name: name.filter(|name| !name.is_empty()) });
+    }
+    Ok(certificates)
+}
+
+fn broken() -> Refusal {
+    Refusal::new("der.truncated", "a certificate is cut short", "Import the files again.")
+}
+
+fn next<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (part, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+    *bytes = rest;
+    Some(part)
+}

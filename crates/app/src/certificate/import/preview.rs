@@ -1,0 +1,141 @@
+//! What an import would do, said before anything is stored.
+
+use std::sync::Arc;
+
+use domain::Authorized;
+use domain::audit::Action;
+use domain::key::{Key, KeyState};
+use domain::permission::uses;
+use pki::{Fingerprint, KeyAlgorithm, KeyId};
+use store::Tx;
+
+use super::{Brought, FEW, Import, Plan, PreviewHash, Wishes, check, plan, read};
+use crate::{App, Error, act, key};
+
+/// What was found, and what would be done with it.
+pub struct Preview {
+    /// What the files hold.
+    pub brought: Arc<Brought>,
+    /// The private keys, with what they fit.
+    pub keys: Vec<PreviewedKey>,
+    /// Which of them would be taken.
+    pub chosen: Option<KeyId>,
+    /// What would be done with each certificate and the key.
+    pub plan: Plan,
+    /// Names all of that: what a confirmation says. None when it would be refused.
+    pub hash: Option<PreviewHash>,
+    /// Why it would be refused.
+    pub refusal: Option<Error>,
+    /// How it would be kept.
+    pub wishes: Wishes,
+}
+
+/// A private key out of the files.
+#[derive(Clone, Debug)]
+pub struct PreviewedKey {
+    /// SHA-256 of its public half.
+    pub id: KeyId,
+    /// Kind and size.
+    pub algorithm: KeyAlgorithm,
+    /// What its file calls it.
+    pub name: Option<String>,
+    /// The certificates of the files that it belongs to.
+    pub fits: Vec<Fingerprint>,
+    /// The certificates here that it belongs to, with their friendly names.
+    pub fits_here: Vec<(Fingerprint, String)>,
+    /// The label under which it is here already.
+    pub here: Option<String>,
+}
+
+impl Preview {
+    /// Whether a job would store it.
+    pub fn is_for_job(&self) -> bool {
+        self.brought.certificates.len() > FEW
+    }
+}
+
+/// Says what [`super::import`] would do. Changes nothing.
+///
+/// # Errors
+/// Every refusal of [`pki::format::read`]. What was read and would still be refused is a preview with a refusal.
+pub async fn preview(
+    app: &App,
+    by: &Authorized<uses::ManageTlsCertificates>,
+    input: Import,
+) -> Result<Preview, Error> {
+    act::audited(app, by.actor(), Action::CertificateImport, "", async {
+        let brought = read::all(app, input.files, input.passphrases).await?;
+        look(app, &Arc::new(brought), input.wishes).await
+    })
+    .await
+}
+
+/// Previews what was read.
+pub(super) async fn look(app: &App, brought: &Arc<Brought>, wishes: Wishes) -> Result<Preview, Error> {
+    let checked = check::wishes(wishes.clone()).map_err(Error::from);
+    let (wishes, wrong) = match checked {
+        Ok(wishes) => (wishes, None),
+        Err(error) => (Wishes { friendly_name: None, ..wishes }, Some(error)),
+    };
+    let (chosen, refused) = match check::brought(app, brought, &wishes) {
+        Ok(chosen) => (chosen, wrong),
+        Err(error) => (None, wrong.or(Some(error))),
+    };
+    let (planned, keys) = read_plan(app, brought, &wishes, chosen).await?;
+    let (plan, unplanned) = match planned {
+        Ok(plan) => (plan, None),
+        // Shown without what cannot be.
+        Err(error) => {
+            let plain = Wishes { friendly_name: None, lineage: None, ..wishes.clone() };
+            let (plan, _) = read_plan(app, brought, &plain, None).await?;
+            (plan?, Some(error))
+        }
+    };
+    let is_new_key = matches!(plan.key, Some(super::KeyPlan::Stored(..)));
+    let closed = match is_new_key {
+        true => key::session_of(app, &wishes.token).err(),
+        false => None,
+    };
+    let refusal = refused.or(unplanned).or(closed);
+    let hash = refusal.is_none().then(|| plan::hash(&plan, brought, &wishes));
+    Ok(Preview { brought: Arc::clone(brought), keys, chosen, plan, hash, refusal, wishes })
+}
+
+type Read = (Result<Plan, Error>, Vec<PreviewedKey>);
+
+/// The plan, or why there is none that a person could mend, and the keys; all as of one moment.
+async fn read_plan(
+    app: &App,
+    brought: &Arc<Brought>,
+    wishes: &Wishes,
+    chosen: Option<KeyId>,
+) -> Result<Read, Error> {
+    let (brought, wishes, now) = (Arc::clone(brought), wishes.clone(), app.now());
+    app.read("certificate.preview", move |tx| {
+        let key = chosen.and_then(|id| brought.key(&id));
+        let planned = match plan::make(tx, &brought.certificates, key, &wishes, (now, plan::Look::Close)) {
+            Err(error @ (Error::Refused(_) | Error::Conflict(_))) => Err(error),
+            planned => Ok(planned?),
+        };
+        let keys = brought.keys.iter().map(|key| previewed(tx, &brought, key)).collect::<Result<_, _>>()?;
+        Ok((planned, keys))
+    })
+    .await
+}
+
+fn previewed(tx: &Tx<'_>, brought: &Brought, key: &super::BroughtKey) -> Result<PreviewedKey, Error> {
+    let id = key.private.id();
+    let of_key = brought.certificates.iter().filter(|one| one.certificate.key_id() == id);
+    let fits: Vec<Fingerprint> = of_key.map(|one| one.certificate.fingerprint()).collect();
+    let known = store::certificate::by_key(tx, &id)?.into_iter();
+    let known = known.filter(|entry| !fits.contains(&entry.fingerprint()));
+    let here = store::key::find(tx, &id)?.filter(|key: &Key| key.state != KeyState::Destroyed);
+    Ok(PreviewedKey {
+        id,
+        algorithm: key.private.algorithm(),
+        name: key.name.clone(),
+        fits_here: known.map(|entry| (entry.fingerprint(), entry.friendly_name)).collect(),
+        here: here.map(|key| key.label),
+        fits,
+    })
+}

@@ -1,0 +1,158 @@
+//! Carries a plan out, in the transaction in which it was made.
+
+use domain::csr::CsrState;
+use domain::id::{IssuerId, LineageId};
+use domain::key::{Born, Key, KeyUsage};
+use domain::lineage::Lineage;
+use domain::{Moment, Random};
+use pki::KeyId;
+use store::Tx;
+
+use super::plan::{Fate, KeyPlan, Plan, Series, Standing, Step};
+use super::{Brought, Imported, Wishes};
+use crate::certificate::{CertificateView, make_current, view};
+use crate::key::{MadeKey, describe, session_of};
+use crate::lineage::found;
+use crate::{App, Error, key};
+
+/// Seals a private key for its token. Its label is decided by the plan.
+pub(super) async fn seal(
+    app: &App,
+    brought: &Brought,
+    chosen: KeyId,
+    wishes: &Wishes,
+) -> Result<MadeKey, Error> {
+    let private = &brought.key(&chosen).ok_or_else(|| Error::not_found("key", chosen))?.private;
+    let usage = Some(KeyUsage::Tls);
+    let exportable = wishes.exportable.unwrap_or_else(|| domain::key::exportable_by_default(usage));
+    let sealed = session_of(app, &wishes.token)?.import(private, exportable, app.random())?;
+    let key = describe(String::new(), private.public_key(), &sealed, usage, Born::Imported, app.now());
+    Ok(MadeKey { key, sealed })
+}
+
+/// Writes what the plan says.
+pub(super) fn all(
+    tx: &Tx<'_>,
+    plan: &Plan,
+    made: Option<&MadeKey>,
+    now: Moment,
+    by: (&str, &dyn Random),
+) -> Result<Imported, Error> {
+    let mut writing =
+        Writing { tx, now, by, imported: Imported::default(), founded: vec![None; plan.steps.len()] };
+    if let Some(planned) = &plan.key {
+        writing.key(planned, made)?;
+    }
+    // CAs first, so that a leaf's chain is whole when it is served.
+    let is_ca = |step: &&(usize, &Step)| step.1.entry.certificate.is_ca();
+    let steps: Vec<(usize, &Step)> = plan.steps.iter().enumerate().collect();
+    for (index, step) in steps.iter().filter(is_ca).chain(steps.iter().filter(|step| !is_ca(step))) {
+        writing.step(*index, step)?;
+    }
+    Ok(writing.imported)
+}
+
+struct Writing<'a> {
+    tx: &'a Tx<'a>,
+    now: Moment,
+    /// The actor's name and the source of ids.
+    by: (&'a str, &'a dyn Random),
+    imported: Imported,
+    /// The lineages that were founded, by step.
+    founded: Vec<Option<LineageId>>,
+}
+
+impl Writing<'_> {
+    fn key(&mut self, planned: &KeyPlan, made: Option<&MadeKey>) -> Result<(), Error> {
+        let key = match (planned, made) {
+            (KeyPlan::Here(key), _) => Key::clone(key),
+            (KeyPlan::Stored(_, label), Some(made)) => {
+                let key = Key { label: label.clone(), ..made.key.clone() };
+                key::insert(self.tx, &MadeKey { key: key.clone(), sealed: made.sealed.clone() })?;
+                store::certificate::set_has_key(self.tx, &key.id)?;
+                self.imported.new_keys += 1;
+                key
+            }
+            (KeyPlan::Stored(id, _), None) => return Err(Error::not_found("key", id)),
+        };
+        self.imported.keys.push(key);
+        Ok(())
+    }
+
+    fn step(&mut self, index: usize, step: &Step) -> Result<(), Error> {
+        let (tx, fingerprint) = (self.tx, step.entry.fingerprint());
+        match step.standing {
+            Standing::New => self.imported.new += usize::from(store::certificate::insert(tx, &step.entry)?),
+            Standing::Hidden => store::certificate::set_state(tx, &fingerprint, step.entry.state)?,
+            Standing::Known => {}
+        }
+        for request in &step.requests {
+            store::csr::set_state(tx, &request.id, CsrState::Fulfilled)?;
+            self.imported.fulfilled.push(request.id.clone());
+        }
+        match &step.fate {
+            Fate::ForChains(_) | Fate::Alone(_) => Ok(()),
+            Fate::Kept(series, _) => self.lineage(series).and_then(|lineage| self.join(&lineage, step)),
+            Fate::Renews(series) => {
+                let lineage = self.lineage(series)?;
+                self.join(&lineage, step)?;
+                self.renew(&lineage, step)
+            }
+            Fate::Founds => {
+                let founded = found(tx, &step.entry, IssuerId::of("manual"), self.now, self.by)?;
+                self.founded[index] = Some(founded.id.clone());
+                self.imported.became_current.push(founded.id);
+                Ok(())
+            }
+        }
+    }
+
+    fn join(&self, lineage: &Lineage, step: &Step) -> Result<(), Error> {
+        Ok(store::certificate::set_lineage(self.tx, &step.entry.fingerprint(), Some(&lineage.id))?)
+    }
+
+    /// Completes the lineage's order and makes the certificate current.
+    fn renew(&mut self, lineage: &Lineage, step: &Step) -> Result<(), Error> {
+        let order = store::order::active(self.tx, &lineage.id)?;
+        if let Some(order) = order.filter(|order| order.key == step.entry.key()) {
+            store::order::complete(self.tx, &order.id, &step.entry.fingerprint())?;
+        }
+        make_current(self.tx, lineage, &step.entry, self.now, self.by)?;
+        self.imported.became_current.push(lineage.id.clone());
+        Ok(())
+    }
+
+    /// The lineage as it is after the steps so far.
+    fn lineage(&self, series: &Series) -> Result<Lineage, Error> {
+        let id = match series {
+            Series::Lineage(lineage) => Some(lineage.id.clone()),
+            Series::FoundedBy(step) => self.founded.get(*step).cloned().flatten(),
+        };
+        let id = id.ok_or_else(|| Error::not_found("lineage", "of this import"))?;
+        store::lineage::find(self.tx, &id)?.ok_or_else(|| Error::not_found("lineage", id))
+    }
+}
+
+/// The certificates of a plan as they are now.
+pub(super) fn views(tx: &Tx<'_>, plan: &Plan, now: Moment) -> Result<Vec<CertificateView>, Error> {
+    let mut views = Vec::with_capacity(plan.steps.len());
+    for fingerprint in plan.steps.iter().map(|step| step.entry.fingerprint()) {
+        if let Some(entry) = store::certificate::find(tx, &fingerprint)? {
+            views.push(view(tx, entry, now)?);
+        }
+    }
+    Ok(views)
+}
+
+/// A label that no other key has: a number is put behind where it is taken.
+pub(crate) fn free_label(tx: &Tx<'_>, wanted: &str) -> Result<String, Error> {
+    let mut label = wanted.to_owned();
+    for number in 2..1_000 {
+        if store::key::by_label(tx, &label)?.is_none() {
+            break;
+        }
+        let room = 100 - 6;
+        label = format!("{} ({number})", wanted.chars().take(room).collect::<String>());
+    }
+    Ok(label)
+}
