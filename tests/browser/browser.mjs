@@ -1,5 +1,6 @@
 // Debian's Chromium, and what a person does in it: look for words and click them.
 import { existsSync } from "node:fs";
+import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 import { ADMIN } from "./server.mjs";
 
@@ -40,4 +41,26 @@ export function section(page, name) {
 /** Whether the page is wider than the window: only tables and plots may scroll sideways. */
 export function isTooWide(page) {
   return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+}
+
+/** What axe finds on the page that is shown, a line each. Our pages have no frames, so the quick mode sees all of them. */
+export async function complaints(page, { without = [] } = {}) {
+  const axe = new AxeBuilder({ page }).setLegacyMode();
+  for (const selector of without) axe.exclude(selector);
+  const found = await axe.analyze();
+  return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
+}
+
+/** The same in every scheme and width, as the page stands: what was typed into it stays. Too wide is a complaint too. */
+export async function complaintsEverywhere(page) {
+  const found = [];
+  for (const colorScheme of ["light", "dark"]) {
+    for (const width of [1280, 390]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      found.push(...(await complaints(page)).map((text) => `${page.url()} ${colorScheme} ${width}: ${text}`));
+      if (await isTooWide(page)) found.push(`${page.url()} is wider than ${width} pixels`);
+    }
+  }
+  return found;
 }

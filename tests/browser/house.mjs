@@ -45,9 +45,16 @@ export async function furnish(page, server) {
     await page.goto(list);
     return page.locator(selector).first().getAttribute("href");
   };
+  const certificate = await first("/certificates", 'td a[href^="/certificates/"]');
+  const pem = await (await page.request.get(`${certificate}/certificate.pem`)).text();
+  await page.goto("/certificates/import");
+  await page.getByLabel("Or paste the text").fill(pem);
+  await page.getByRole("button", { name: "Upload" }).click();
+  const preview = new URL(page.url()).pathname;
   return {
     lineage,
-    certificate: await first("/certificates", 'td a[href^="/certificates/"]'),
+    preview,
+    certificate,
     csr: await first("/csrs", 'td a[href^="/csrs/"]'),
     key: await first("/keys", 'td a[href^="/keys/"]'),
     target: await first("/targets", 'td a[href^="/targets/"]'),
@@ -72,6 +79,7 @@ export function everyPage(made) {
     "certificates-none": "/certificates?q=nothing-is-called-so",
     create: "/certificates/new",
     import: "/certificates/import",
+    "import-preview": made.preview,
     certificate: made.certificate,
     export: `${made.certificate}/export`,
     adopt: `${made.certificate}/adopt`,
@@ -94,6 +102,7 @@ export function everyPage(made) {
     "api-keys": "/api-keys",
     audit: "/audit",
     settings: "/settings",
+    support: "/support",
     password: "/password",
     "not-found": "/certificates/00",
   };

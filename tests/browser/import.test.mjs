@@ -43,6 +43,9 @@ for (const javaScriptEnabled of [true, false]) {
 
     await page.getByLabel("Files").setInputFiles(file("answer.pem"));
     await page.getByRole("button", { name: "Upload" }).click();
+    const found = section(page, "What was found");
+    assert.match(await found.innerText(), new RegExp(`answers the request “answered ${mark}”`));
+    await page.getByRole("button", { name: "Confirm import" }).click();
     await page.getByRole("heading", { level: 1, name: `answered ${mark}` }).waitFor();
     assert.match(await page.getByRole("main").innerText(), /chain\.incomplete/);
 
@@ -50,12 +53,86 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByRole("link", { name: "Import what is missing" }).first().click();
     await page.getByLabel("Or paste the text").fill(readFileSync(file("ca.pem"), "utf8"));
     await page.getByRole("button", { name: "Upload" }).click();
-    await section(page, "What was found").getByText("1 certificate new here.").waitFor();
-    await page.goto("/certificates");
+    assert.match(await found.innerText(), /Root certificate/);
+    await page.getByRole("button", { name: "Confirm import" }).click();
+    await page.getByRole("status").first().getByText("1 certificate new here.").waitFor();
     const row = section(page, "Certificates").getByRole("row").filter({ hasText: `answered ${mark}` });
     const text = await row.innerText();
     assert.match(text, new RegExp(`Outside CA ${mark}`));
     assert.doesNotMatch(text, /Warning/);
+    await context.close();
+  });
+
+  // Seed 004: "Import the Certificate", its renewal, and the copy on a failover appliance.
+  test(`import the certificate, ${how}`, async () => {
+    const { context, page, wrong } = await visitor(browser, server.url, { javaScriptEnabled });
+    const file = (name) => join(server.home, `chain-${mark}-${name}`);
+    const openssl = (...args) => execFileSync("openssl", args, { stdio: ["ignore", "pipe", "ignore"] });
+    const host = `access-${mark}.example.com`;
+    const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    openssl("req", "-x509", ...key, "-days", "3000", "-subj", `/CN=Public Root ${mark}`,
+      "-keyout", file("root.key"), "-out", file("root.pem"));
+    openssl("req", ...key, "-subj", `/CN=Public CA ${mark}`, "-keyout", file("ca.key"), "-out", file("ca.csr"));
+    writeFileSync(file("ca.ext"), "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n");
+    openssl("x509", "-req", "-in", file("ca.csr"), "-CA", file("root.pem"), "-CAkey", file("root.key"),
+      "-days", "2000", "-extfile", file("ca.ext"), "-outform", "DER", "-out", file("ca.der"));
+    openssl("req", ...key, "-subj", `/CN=${host}`, "-keyout", file("site.key"), "-out", file("site.csr"));
+    writeFileSync(file("site.ext"), `subjectAltName=DNS:${host}\nextendedKeyUsage=serverAuth\n`);
+    const issue = (days, out) => openssl("x509", "-req", "-in", file("site.csr"), "-CA", file("ca.der"), "-CAform", "DER",
+      "-CAkey", file("ca.key"), "-days", days, "-extfile", file("site.ext"), "-out", out);
+    issue("20", file("site.pem"));
+    issue("60", file("renewed.pem"));
+    openssl("x509", "-in", file("ca.der"), "-inform", "DER", "-out", file("ca.pem"));
+    openssl("pkcs12", "-export", "-inkey", file("site.key"), "-in", file("site.pem"), "-certfile", file("ca.pem"),
+      "-name", `copied ${mark}`, "-passout", "pass:a long passphrase", "-out", file("site.p12"));
+
+    await logIn(page);
+    const toImport = async () => {
+      await page.goto("/");
+      await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Certificates", exact: true }).click();
+      await section(page, "Certificate Installation").getByRole("link", { name: "Import", exact: true }).click();
+    };
+    // "Browse to the certificate file ... enter it in the Password field. Then click Upload."
+    await toImport();
+    await page.getByLabel("Files", { exact: true }).setInputFiles([file("root.pem"), file("site.p12")]);
+    await page.getByLabel("Password").fill("not this one");
+    await page.getByRole("button", { name: "Upload" }).click();
+    assert.match(await page.getByRole("alert").innerText(), /nothing has been stored/i);
+    assert.equal(await page.getByLabel("Password").inputValue(), "");
+    await page.getByLabel("Files", { exact: true }).setInputFiles([file("root.pem"), file("site.p12")]);
+    await page.getByLabel("Password").fill("a long passphrase");
+    await page.getByRole("button", { name: "Upload" }).click();
+    const found = section(page, "What was found");
+    for (const kind of ["Server certificate", "Intermediate certificate", "Root certificate"]) {
+      assert.equal(await found.getByRole("cell", { name: kind }).count(), 1, kind);
+    }
+    assert.match(await found.innerText(), new RegExp(`Private key “copied ${mark}”`));
+    const chain = section(page, `Chain of ${host} as it would be served`);
+    assert.match(await chain.innerText(), new RegExp(`Public CA ${mark}[^]*Public Root ${mark}[^]*not sent`));
+    await page.getByLabel("Certificate Friendly Name").fill(`named ${mark}`);
+    await page.getByRole("button", { name: "Show it like this" }).click();
+    assert.match(await found.innerText(), new RegExp(`named ${mark}`));
+    await page.getByRole("button", { name: "Confirm import" }).click();
+    // "Your signed certificate should now appear in the Security :: Certificates section."
+    const row = section(page, "Certificates").getByRole("row").filter({ hasText: host });
+    const text = await row.innerText();
+    assert.match(text, new RegExp(`named ${mark}`));
+    assert.match(text, /Yes/);
+    assert.doesNotMatch(text, /Warning/);
+
+    // "This new certificate can be identified by its Expiration."
+    await toImport();
+    await page.getByLabel("Files", { exact: true }).setInputFiles(file("renewed.pem"));
+    await page.getByRole("button", { name: "Upload" }).click();
+    assert.match(await found.innerText(), new RegExp(`renews the lineage “named ${mark}”`));
+    await page.getByText("This new certificate can be identified by its Expiration").waitFor();
+    await page.getByRole("button", { name: "Forget it" }).click();
+    await page.getByRole("status").first().getByText("Nothing was stored").waitFor();
+
+    // What is gone says so.
+    await page.goto("/certificates/import/imp-abcdefghijkmnpqrstuv");
+    await page.getByRole("status").first().getByText("not held any more").waitFor();
+    assert.deepEqual(wrong, []);
     await context.close();
   });
 }

@@ -115,7 +115,14 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByRole("heading", { level: 1, name: "Export" }).waitFor();
     await page.getByLabel("Include Private Key").uncheck();
     const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export" }).click()]);
-    assert.match(file.suggestedFilename(), /^[a-z]+-[0-9a-f]{16}\.pem$/);
+    assert.match(file.suggestedFilename(), /certificate-[0-9a-f]{16}\.cer$/);
+    // "Check the options to include the certificate, the private key, and the certificate chain. [...] set a passphrase."
+    await page.getByLabel("Include Certificate", { exact: true }).check();
+    await page.getByLabel("Include Private Key").check();
+    await page.getByLabel("Passphrase").fill("a long enough passphrase");
+    await page.getByLabel("Include Certificate Chain").check();
+    const [both] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export" }).click()]);
+    assert.match(both.suggestedFilename(), /certificate-[0-9a-f]{16}\.p12$/);
     // "In the Default column, select the radio button for the certificate you wish to make default."
     await page.goto("/certificates");
     await row().getByRole("radio").check();

@@ -3,10 +3,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use domain::pin::PinPolicy;
+use pki::Blocklist;
 use serde::Deserialize;
 use store::Database;
 
@@ -24,6 +26,8 @@ pub struct Config {
     pub listen: Listen,
     /// Rules for PINs.
     pub tokens: Tokens,
+    /// Keys that nobody may use.
+    pub keys: Keys,
     /// Caps and deadlines of the edge.
     pub edge: Edge,
     /// Rate limits of the API.
@@ -91,6 +95,15 @@ impl Default for Tokens {
         let PinPolicy { min_length, min_classes } = PinPolicy::STRICT;
         Self { pin_tries: domain::pin::TRIES, pin_min_length: min_length, pin_min_classes: min_classes }
     }
+}
+
+/// Keys that nobody may use.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Keys {
+    /// A list of keys whose private half is known; empty for none.
+    pub blocklist: PathBuf,
 }
 
 /// Caps and deadlines of the edge.
@@ -236,6 +249,20 @@ impl Config {
         }
     }
 
+    /// Reads the list of keys that nobody may use, if one is named.
+    ///
+    /// A list that cannot be read stops the start: going on without it would let in what it is there to keep out.
+    pub fn blocklist(&self) -> anyhow::Result<Option<Arc<Blocklist>>> {
+        let file = &self.keys.blocklist;
+        if file.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let cannot = || format!("keys.blocklist cannot be used: {}", file.display());
+        let bytes = std::fs::read(file).with_context(cannot)?;
+        let list = Blocklist::parse(&bytes).with_context(cannot)?;
+        Ok(Some(Arc::new(list)))
+    }
+
     /// The address of the UI and API when it listens on this port.
     pub fn base_url(&self, port: u16) -> String {
         match self.server.base_url.as_str() {
@@ -305,6 +332,20 @@ mod tests {
         assert!(config.database().unwrap().is_none());
         config.server.database_file = file;
         assert!(matches!(config.database().unwrap(), Some(Database::Postgres(_))));
+    }
+
+    #[test]
+    fn a_list_of_known_bad_keys_is_read_or_the_start_stops() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        assert!(config.blocklist().unwrap().is_none());
+        config.keys.blocklist = directory.path().join("keys.txt");
+        assert!(config.blocklist().is_err());
+        std::fs::write(&config.keys.blocklist, "0123456789abcdef0123456789abcdef\n").unwrap();
+        assert_eq!(config.blocklist().unwrap().unwrap().len(), 1);
+        std::fs::write(&config.keys.blocklist, "no hash\n").unwrap();
+        let error = format!("{:#}", config.blocklist().unwrap_err());
+        assert!(error.contains("keys.txt") && error.contains("hexadecimal"), "{error}");
     }
 
     #[test]

@@ -88,7 +88,14 @@ impl House {
     fn stored(&self) -> Value {
         let lists =
             ["/certificates?include_ca=true&limit=1000", "/private-keys?limit=1000", "/csrs?limit=1000"];
-        json!(lists.map(|list| self.api.get(list)))
+        let mut lists = lists.map(|list| self.api.get(list));
+        // What was taken before is brought to the edge meanwhile.
+        for item in lists.iter_mut().filter_map(|list| list["items"].as_array_mut()).flatten() {
+            if matches!(item["state"].as_str(), Some("installed" | "verified")) {
+                item["state"] = json!("issued");
+            }
+        }
+        json!(lists)
     }
 
     /// Logs the administrator in; answers the header lines of a browser.
@@ -204,14 +211,12 @@ fn wrong(entry: &Value, answer: &Answer) -> Option<String> {
     let right = match (text("kind"), text("expect"), refused) {
         // Requests are no certificates, even good ones.
         ("csr", "accept", Some(code)) => code == "import.csr",
-        // Neither is a format that is read here: refused with a code of ours.
-        ("p7" | "p12", _, Some(code)) => {
-            ["input.", "pem.", "der."].iter().any(|subject| code.starts_with(subject))
-        }
-        ("csr" | "p7" | "p12", _, None) => false,
+        ("csr", _, None) => false,
         (_, "reject" | "accept|reject", Some(code)) => is_promised(&code),
         (_, "reject", None) | (_, _, Some(_)) => false,
-        (_, _, None) if answer.status != 201 => false,
+        // 200 where every certificate of it was here before.
+        (_, _, None) if !matches!(answer.status, 200 | 201) => false,
+        (_, "accept", None) if text("code").is_empty() => true,
         (_, "warn" | "accept" | "accept-inactive", None) => {
             noticed(&answer.json()).iter().any(|code| is_promised(code))
         }
@@ -235,10 +240,19 @@ fn import(house: &House, entry: &Value) -> (bool, Option<String>) {
     let file = entry["file"].as_str().unwrap();
     let bytes = std::fs::read(bad_inputs().join(file)).unwrap();
     let started = Instant::now();
-    let answer =
-        house.ask("POST", "/api/v1/certificates", &["Content-Type: application/octet-stream"], &bytes);
+    let part = |name: &str| format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"");
+    let passphrase = entry["passphrase"].as_str().unwrap_or_default();
+    let body = [
+        format!("{}\r\n\r\n{passphrase}\r\n", part("passphrase")).as_bytes(),
+        format!("{}; filename=\"file\"\r\n\r\n", part("files")).as_bytes(),
+        &bytes,
+        b"\r\n--X--\r\n",
+    ]
+    .concat();
+    let kind = "Content-Type: multipart/form-data; boundary=X";
+    let answer = house.ask("POST", "/api/v1/certificates", &[kind], &body);
     assert!(started.elapsed() < Duration::from_secs(10), "{file}: took {:?}", started.elapsed());
-    (answer.status == 201, wrong(entry, &answer))
+    (matches!(answer.status, 200 | 201), wrong(entry, &answer))
 }
 
 #[test]
@@ -589,9 +603,14 @@ fn cells(text: &str) -> Vec<String> {
 fn file_name_is_ours(answer: &Answer) {
     assert_eq!(answer.status, 200, "{answer:?}");
     let disposition = answer.one("content-disposition");
-    let name = disposition.strip_prefix("attachment; filename=\"").and_then(|rest| rest.strip_suffix('"'));
-    let name = name.unwrap_or_else(|| panic!("{disposition}"));
-    let tame = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let names = disposition.strip_prefix("attachment; filename=\"").unwrap_or_else(|| panic!("{disposition}"));
+    let (name, friendly) = names.split_once('"').unwrap_or_else(|| panic!("{disposition}"));
+    let tame = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     assert!(!name.is_empty() && name.bytes().all(tame), "{disposition}");
+    // The friendly name, for people: letters, digits and percent-encoded letters, before a name of ours.
+    let friendly = friendly.strip_prefix("; filename*=UTF-8''").unwrap_or(friendly);
+    assert!(friendly.bytes().all(|byte| tame(byte) || byte == b'%'), "{disposition}");
+    assert!(friendly.is_empty() || friendly.ends_with(&format!("-{name}")), "{disposition}");
+    assert!(!["%2F", "%5C", "%22", "%0D", "%0A", "%1B", "%3D"].iter().any(|sign| friendly.contains(sign)));
     assert!(!name.starts_with('.') && !name.contains(".."), "{disposition}");
 }

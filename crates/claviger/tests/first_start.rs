@@ -182,6 +182,27 @@ fn a_cut_or_edited_audit_log_is_found() {
     refuse(claviger().args(["doctor", "--data"]).arg(place.data()));
 }
 
+/// Without the head nobody can say how many events there must be: whoever cut the log would take it away too.
+#[test]
+fn a_head_that_was_taken_away_is_found() {
+    let place = Place::new();
+    place.init();
+    let head = place.data().join("audit.head");
+    std::fs::remove_file(&head).unwrap();
+    let verify = || refuse(claviger().args(["audit", "verify", "--data"]).arg(place.data()));
+    assert!(verify().contains("audit.head is missing"), "{}", verify());
+    assert!(
+        refuse(claviger().args(["doctor", "--data"]).arg(place.data())).contains("audit.head is missing")
+    );
+    // A start writes a new head, and keeps the finding.
+    let server = Server::start(&place);
+    server.stop();
+    assert!(head.exists());
+    let kept = std::fs::read_to_string(place.data().join("audit.head.broken")).unwrap();
+    assert!(kept.contains("missing"), "{kept}");
+    verify();
+}
+
 /// The head is in order, an event long before it is not: found by the walk over the whole log, which no port waits for.
 #[test]
 fn an_edited_event_is_found_while_the_server_serves() {

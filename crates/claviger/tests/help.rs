@@ -36,8 +36,8 @@ fn every_command_says_what_it_is_for_and_every_verb_gives_an_example() {
     }
 }
 
-const NOUNS: [&str; 10] =
-    ["token", "key", "csr", "cert", "issuer", "lineage", "target", "user", "api-key", "job"];
+const NOUNS: [&str; 11] =
+    ["token", "key", "csr", "cert", "issuer", "lineage", "target", "user", "api-key", "job", "support"];
 
 /// The help of a command and of everything below it.
 fn collect(command: &[&str], text: &mut String) {

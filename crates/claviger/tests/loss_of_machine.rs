@@ -7,7 +7,9 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Api, PIN, Place, Server, claviger, mode, openssl, refuse, shown_leaf, succeed};
+use common::{
+    ADMIN, Api, PASSWORD, PIN, Place, Server, claviger, mode, openssl, refuse, shown_leaf, succeed,
+};
 use serde_json::json;
 
 #[test]
@@ -47,6 +49,52 @@ fn the_old_keys_sign_and_serve_after_the_machine_is_lost() {
         signs(&api, &place, key);
     }
     server.stop();
+}
+
+/// The passphrase was lost: a new one opens the backups from then on, the old one those from before.
+#[test]
+fn a_lost_recovery_passphrase_is_renewed_by_who_may() {
+    let place = Place::new();
+    place.init();
+    let server = Server::start(&place);
+    let before = place.file("before");
+    succeed(backup_command(&place).arg("--to").arg(&before));
+    let renewed = place.file("renewed");
+    let renew = |user: &str, password: &Path| {
+        let mut command = claviger();
+        command.args(["recovery", "renew", "--user", user, "--data"]).arg(place.data());
+        command.arg("--password-file").arg(password).arg("--recovery-file").arg(&renewed);
+        command
+    };
+    let (right, wrong) = (place.file("password"), place.secret("wrong-password", "not the password\n"));
+    refuse(&mut renew(ADMIN, &wrong));
+    let api = Api::new(&server, &place);
+    let watcher =
+        json!({ "name": "oliver", "password": PASSWORD, "roles": ["XROAD_SECURITYSERVER_OBSERVER"] });
+    api.post("/users", watcher);
+    let said = refuse(&mut renew("oliver", &right));
+    assert!(said.contains("system administrator"), "{said}");
+    assert!(!renewed.exists());
+    // The name that was tried with a wrong password is free at once: one miss costs nothing.
+    succeed(&mut renew(ADMIN, &right));
+    assert_eq!(mode(&renewed), 0o600);
+    let outcomes: Vec<String> = api.get("/audit-events?action=recovery.renew")["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["outcome"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(outcomes, ["done", "refused"]);
+
+    let after = place.file("after");
+    succeed(backup_command(&place).arg("--to").arg(&after));
+    server.kill();
+    std::fs::remove_dir_all(place.data()).unwrap();
+    refuse(&mut restore_command(&place, &after, &place.file("recovery")));
+    refuse(&mut restore_command(&place, &before, &renewed));
+    succeed(&mut restore_command(&place, &after, &renewed));
+    std::fs::remove_dir_all(place.data()).unwrap();
+    succeed(&mut restore_command(&place, &before, &place.file("recovery")));
 }
 
 fn log_in(api: &Api) {

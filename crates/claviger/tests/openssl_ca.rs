@@ -73,10 +73,7 @@ impl<'a> Ca<'a> {
 
 fn certificate(path: &Path) -> Certificate {
     let contents = pki::format::read(&fs::read(path).unwrap(), None).unwrap();
-    match contents.items.into_iter().next() {
-        Some(pki::format::Item::Certificate(certificate)) => certificate,
-        _ => panic!("no certificate in {}", path.display()),
-    }
+    contents.items.into_iter().find_map(pki::format::Item::into_certificate).unwrap()
 }
 
 fn codes(certificate: &Value) -> Vec<&str> {

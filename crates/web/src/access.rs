@@ -12,6 +12,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 
+use crate::page::FormRefused;
 use crate::routes::{Kind, Row};
 use crate::{Peer, Problem, Web, base64};
 
@@ -162,7 +163,8 @@ async fn by_password(value: &str, parts: &Parts, web: &Web) -> Result<Option<Rec
     let Some((name, password)) = decoded.as_deref().and_then(|text| text.split_once(':')) else {
         return Ok(None);
     };
-    match app::access::basic(web.app(), name, password).await {
+    let address = address_text(&parts.extensions);
+    match app::access::basic(web.app(), name, password, &address).await {
         Ok(actor) => Ok(Some(Recognised::by_header(actor))),
         Err(app::Error::Refused(_)) => Ok(None),
         Err(other) => Err(other.into()),
@@ -256,6 +258,13 @@ pub(crate) async fn record(web: &Web, caller: &Caller, problem: &Problem, is_rea
     }
 }
 
+/// The same for a form that a page showed again, or sent back with a sentence.
+pub(crate) async fn record_form(web: &Web, caller: &Caller, refused: &FormRefused) {
+    let mut problem = Problem::bad_request(&refused.code, "", "");
+    problem.recorded = refused.recorded;
+    record(web, caller, &problem, false).await;
+}
+
 /// As what a refusal of a stranger is counted; what does not exist and what failed here is not.
 fn stranger_refused(problem: &Problem) -> Option<Refused> {
     match problem.status {
@@ -265,6 +274,7 @@ fn stranger_refused(problem: &Problem) -> Option<Refused> {
         StatusCode::BAD_REQUEST if matches!(problem.code.as_ref(), "login_failed" | "setup.code") => {
             Some(Refused::Guess)
         }
+        StatusCode::BAD_REQUEST if problem.code == "throttled" => Some(Refused::TooMany),
         StatusCode::NOT_FOUND => None,
         status if status.is_client_error() => Some(Refused::Malformed),
         _ => None,

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::{Problem, Web, idempotency, json};
 
-pub use form::{Nothing, PageFields, PageForm};
+pub use form::{Fields, Nothing, PageFields, PageForm};
 pub use upload::{PageUpload, Part, Upload};
 
 /// The most bytes of a JSON or form body (X-Road's limit).
@@ -105,6 +105,7 @@ named! {
     domain::id::IssuerId => "issuer",
     domain::id::TargetId => "target",
     domain::id::JobId => "job",
+    domain::id::ImportId => "import",
     domain::id::UserId => "user",
     domain::id::ApiKeyId => "api_key",
     pki::KeyId => "key",

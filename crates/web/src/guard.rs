@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::access::{self, Caller, peer};
 use crate::limits::Rate;
+use crate::page::FormRefused;
 use crate::routes::Kind;
 use crate::{Problem, Web};
 
@@ -83,6 +84,9 @@ async fn answer(web: Web, mut request: Request, next: Next) -> Response {
         if let Some(wait) = problem.retry_after(web.app().now()) {
             response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
+    }
+    if let Some(refused) = response.extensions().get::<FormRefused>().cloned() {
+        access::record_form(&web, &caller, &refused).await;
     }
     if closes && response.status() == StatusCode::PAYLOAD_TOO_LARGE {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -14,6 +14,7 @@ pub mod base64;
 pub mod body;
 pub mod certificate;
 pub mod csr;
+pub mod disposition;
 pub mod events;
 pub mod guard;
 pub mod health;
@@ -35,6 +36,7 @@ pub mod routes;
 pub mod session;
 pub mod setting;
 pub mod setup;
+pub mod support;
 pub mod target;
 #[cfg(test)]
 mod testing;

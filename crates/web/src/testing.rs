@@ -152,6 +152,9 @@ pub(crate) fn cookie(answer: &Answer, name: &str) -> String {
 }
 
 mod door;
+mod export;
+mod import;
 mod nouns;
+mod support;
 mod walk;
 mod x_road;

@@ -117,6 +117,56 @@ pub fn key_choice(
     }
 }
 
+/// What a CSR and a self-signed certificate are both made from.
+pub struct Wanted {
+    /// The key.
+    pub key: KeyChoice,
+    /// The subject, in its order.
+    pub subject: Vec<Attribute>,
+    /// The alternative names.
+    pub names: Vec<SubjectAltName>,
+}
+
+/// Declares what is sent to make something from a key, a subject and names. serde refuses no unknown fields where one
+/// struct is flattened into another, so the fields that are the same stand here.
+macro_rules! made_from_a_key {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$about])*
+        #[derive(serde::Deserialize, utoipa::ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            /// The friendly name; a new key gets it too.
+            friendly_name: String,
+            /// A key that is here; else a new one is made.
+            key: Option<String>,
+            /// Kind and size of the new key; `ec-p256` if left out.
+            algorithm: Option<String>,
+            /// The token of the new key; `system` if left out.
+            token: Option<String>,
+            /// The subject, in the order in which it shall stand.
+            #[serde(default)]
+            subject: Vec<$crate::wire::AttributeJson>,
+            /// The alternative names: host names, addresses, e-mail addresses, URIs.
+            #[serde(default)]
+            names: Vec<String>,
+            $($(#[$doc])* $field: $type,)*
+        }
+
+        impl $name {
+            /// Reads key, subject and names.
+            fn wanted(&self) -> Result<$crate::wire::Wanted, $crate::Problem> {
+                let (algorithm, token) = (self.algorithm.as_deref(), self.token.as_deref());
+                Ok($crate::wire::Wanted {
+                    key: $crate::wire::key_choice(self.key.as_deref(), algorithm, token)?,
+                    subject: $crate::wire::parse_subject(&self.subject)?,
+                    names: $crate::wire::parse_names(&self.names)?,
+                })
+            }
+        }
+    };
+}
+pub(crate) use made_from_a_key;
+
 /// The algorithm, or the suggested one.
 pub fn algorithm(text: Option<&str>) -> Result<KeyAlgorithm, Problem> {
     text.map_or(Ok(KeyAlgorithm::ALL[0]), |text| parse("algorithm", text))

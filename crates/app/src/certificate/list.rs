@@ -34,6 +34,9 @@ pub async fn find(
     app.read("certificate.find", move |tx| {
         let entry = store::certificate::find(tx, &id)?.ok_or_else(|| Error::not_found("certificate", id))?;
         let mut found = view(tx, entry, now)?;
+        if found.entry.has_key {
+            found.findings.extend(found.chain.path_finding());
+        }
         if let Some(lineage) = &found.lineage {
             found.endpoints = store::endpoint::of_lineage(tx, &lineage.id)?;
             found.history = store::certificate::of_lineage(tx, &lineage.id)?;

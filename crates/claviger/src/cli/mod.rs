@@ -8,6 +8,7 @@ mod manual;
 pub mod offline;
 pub mod output;
 mod question;
+mod recovery;
 pub mod secret;
 mod subject;
 
@@ -71,6 +72,9 @@ commands! {
         Backup(server::backup::Backup);
         /// Bring a backup back into an empty directory.
         Restore(server::restore::Restore);
+        /// Make a new recovery passphrase.
+        #[command(subcommand)]
+        Recovery(recovery::Recovery);
         /// Say what is wrong with an installation, and how to mend it.
         Doctor(server::doctor::Doctor);
 
@@ -95,16 +99,20 @@ commands! {
         ApiKey(client::api_key::ApiKey);
         /// See and follow what the server works on.
         Job(client::job::Job);
+        /// Make the support bundle, and look into files before they are sent.
+        Support(client::support::Support);
         /// Read and verify the audit log, also without a server.
         #[command(subcommand)]
         Audit(audit::Audit);
     }
     at once {
         // Files, without a server.
-        /// Say what is in certificate, key and CSR files, and what is wrong with it.
+        /// Say what is in certificate, key and CSR files or shown by a TLS server, and what is wrong with it.
         Inspect(offline::inspect::Inspect);
-        /// Arrange certificates into a chain and explain it.
+        /// Arrange certificates into a chain, repair and explain it.
         Chain(offline::chain::Chain);
+        /// Write certificates and keys in another form.
+        Convert(offline::convert::Convert);
         // About the program itself.
         /// Print completions for a shell.
         Completions(manual::Completions);

@@ -19,7 +19,7 @@ pub struct OldHead {
 }
 
 impl OldHead {
-    /// Reads it. Without one there was no event yet, or nothing to compare with.
+    /// Reads it. Without one there must be no event yet.
     pub fn read(data: &Path) -> anyhow::Result<Self> {
         let file = data.join(HEAD_FILE);
         let text = match std::fs::read(&file) {
@@ -32,7 +32,7 @@ impl OldHead {
 
     /// Looks whether the event that it names is there and is that one. This takes as long for any log.
     pub async fn compare(&self, app: &App) -> anyhow::Result<()> {
-        let Some(text) = &self.text else { return Ok(()) };
+        let Some(text) = &self.text else { return self.look_for_events(app).await };
         let Some((seq, mac)) = parse(text) else { return self.keep("the head file cannot be read") };
         let filter = AuditFilter::default();
         let found = app
@@ -45,6 +45,23 @@ impl OldHead {
             None if seq == 0 => Ok(()),
             Some(_) | None => self.keep(&format!("event {seq} is not the one that the head file names")),
         }
+    }
+
+    /// A log with events has a head file from before its first one. Only a further node on PostgreSQL never had its own.
+    async fn look_for_events(&self, app: &App) -> anyhow::Result<()> {
+        let (events, _) = app.store().read("audit.head", store::audit::head).await?;
+        if events == 0 {
+            return Ok(());
+        }
+        if app.store().engine_name() == "sqlite" {
+            self.keep("the head file is missing beside a log with events")?;
+        } else {
+            tracing::warn!(
+                events,
+                "this node had no head of the audit log; it begins with the one that is stored"
+            );
+        }
+        Ok(app::audit::adopt_head(app).await?)
     }
 
     /// Walks the whole log.
@@ -60,10 +77,11 @@ impl OldHead {
     /// Says what was found, and keeps the head unless one from an earlier start is kept.
     fn keep(&self, what: &str) -> anyhow::Result<()> {
         tracing::error!(what, "the audit log was changed while the server was down");
-        match &self.text {
-            Some(text) if !self.kept.exists() => secret_file::create(&self.kept, text.as_bytes()),
-            Some(_) | None => Ok(()),
+        if self.kept.exists() {
+            return Ok(());
         }
+        let proof = self.text.as_deref().unwrap_or(app::audit::GONE);
+        secret_file::create(&self.kept, proof.as_bytes())
     }
 }
 

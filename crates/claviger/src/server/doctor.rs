@@ -14,7 +14,7 @@ use store::Store;
 
 use super::init::explain;
 use super::installation::{At, Expect, Installation, OlderTables};
-use super::secret_file;
+use super::{process, secret_file};
 use crate::cli::output;
 
 /// How much must be free, in bytes: enough for a while of events and for the log that SQLite writes ahead.
@@ -100,6 +100,7 @@ async fn look_over(at: &At) -> Vec<Look> {
     let Ok(installation) = installation else { return looks };
     looks.push(recovery(installation.directory.path()));
     looks.push(room(installation.directory.path()));
+    looks.push(open_files(&installation));
     let store = installation.open_store(OlderTables::Refuse).await;
     let repair = "If the version differs, run claviger migrate; else restore a backup.";
     looks.push(Look::of("database", &store, "opens", repair));
@@ -139,6 +140,17 @@ fn room(directory: &Path) -> Look {
         "there is room",
         "Make room on the disk of the data directory, and check its rights.",
     )
+}
+
+/// A warning more than a fault: the server runs with fewer, until it is full. It may also have another limit than the
+/// shell that doctor runs in.
+fn open_files(installation: &Installation) -> Look {
+    let what = "open files";
+    let needed = process::files_needed(installation.config.edge.connections);
+    match process::short_of_files(needed) {
+        None => Look::fine(what, format!("enough for {needed}")),
+        Some(short) => Look { what, fine: true, found: short, repair: process::MORE_FILES },
+    }
 }
 
 async fn database(store: &Store) -> Look {

@@ -1,6 +1,6 @@
 //! `init`: the first start without a browser.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -118,22 +118,27 @@ impl Init {
 
     /// Gives out what is given out once. The passphrase goes first: nothing else could bring it back.
     async fn hand_over(&self, app: &Arc<App>, installed: &app::setup::Installed) -> anyhow::Result<()> {
-        match &self.recovery_file {
-            Some(file) => {
-                let line = Zeroizing::new(format!("{}\n", installed.recovery.as_str()));
-                secret_file::write(file, line.as_bytes())?;
-            }
-            None => {
-                output::line("Keep this recovery passphrase in a safe; it is shown only now:")?;
-                output::line(format!("  {}", installed.recovery.as_str()))?;
-            }
-        }
+        hand_over_recovery(&installed.recovery, self.recovery_file.as_deref())?;
         if let Some(file) = &self.api_key_file {
             let key = Zeroizing::new(format!("{}\n", first_api_key(app, &installed.admin).await?.as_str()));
             secret_file::write(file, key.as_bytes())?;
         }
         output::line(format!("The first start is done; {} holds every role", installed.admin.name))?;
         Ok(())
+    }
+}
+
+/// Gives a recovery passphrase out, the only time: into a file, or on the terminal.
+pub fn hand_over_recovery(passphrase: &str, file: Option<&Path>) -> anyhow::Result<()> {
+    match file {
+        Some(file) => {
+            let line = Zeroizing::new(format!("{passphrase}\n"));
+            secret_file::write(file, line.as_bytes())
+        }
+        None => {
+            output::line("Keep this recovery passphrase in a safe; it is shown only now:")?;
+            Ok(output::line(format!("  {passphrase}"))?)
+        }
     }
 }
 

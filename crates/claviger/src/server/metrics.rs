@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use domain::Moment;
-use domain::clock::DAY;
+use domain::clock::{DAY, SECOND};
 use domain::job::JobState;
 use edge::{EdgeCounters, HandshakeFailure};
 use prometheus_client::encoding::text::encode;
@@ -60,6 +60,7 @@ async fn show(State(sources): State<Sources>) -> Response {
     register_edge(&mut registry, &sources.edge);
     register_counts(&mut registry, &counts);
     register_strangers(&mut registry, sources.app.strangers());
+    register_clockwork(&mut registry, sources.app.last_tick(), sources.app.store().commits());
     let mut text = String::new();
     match encode(&mut text, &registry) {
         Ok(()) => {
@@ -141,6 +142,21 @@ fn register_strangers(registry: &mut Registry, strangers: &Strangers) {
     registry.register("strangers_refused", "Requests of strangers that were refused", refused);
 }
 
+fn register_clockwork(registry: &mut Registry, last_tick: Option<Moment>, made: store::Made) {
+    // As Prometheus counts time: seconds since 1970. 0 before the first one.
+    let seconds = last_tick.map_or(0, |at| at.0.div_euclid(SECOND));
+    let help = "When the scheduler last looked for due work";
+    register_gauge(registry, ("scheduler_last_tick_timestamp_seconds", help), seconds);
+    for (name, help, count) in [
+        ("store_commits", "Commits of the database", made.commits),
+        ("store_transactions", "Transactions that shared those commits", made.transactions),
+    ] {
+        let counter: Counter = Counter::default();
+        counter.inc_by(count);
+        registry.register(name, help, counter);
+    }
+}
+
 fn register_gauge(registry: &mut Registry, (name, help): (&str, &str), value: i64) {
     let gauge: Gauge = Gauge::default();
     gauge.set(value);
@@ -176,6 +192,8 @@ mod tests {
         let strangers = Strangers::default();
         strangers.note(Refused::Guess, Moment(0));
         register_strangers(&mut registry, &strangers);
+        let made = store::Made { commits: 2, transactions: 5 };
+        register_clockwork(&mut registry, Some(Moment(1_795_262_400_999)), made);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         for line in [
@@ -185,6 +203,9 @@ mod tests {
             "claviger_lineages_in_trouble 0",
             "claviger_strangers_refused_total{kind=\"guess\"} 1",
             "claviger_strangers_refused_total{kind=\"foreign\"} 0",
+            "claviger_scheduler_last_tick_timestamp_seconds 1795262400",
+            "claviger_store_commits_total 2",
+            "claviger_store_transactions_total 5",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }

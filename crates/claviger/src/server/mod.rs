@@ -14,6 +14,7 @@ mod logging;
 mod metrics;
 pub mod migrate;
 mod process;
+pub mod recovery;
 pub mod restore;
 mod running;
 pub mod secret_file;

@@ -13,6 +13,29 @@ pub fn keep_memory_private() {
     }
 }
 
+/// Files that are open beside connections: the database, its readers, the log, and what comes and goes.
+const OTHER_FILES: usize = 512;
+
+/// Files that may have to be open at once when every listener is full: one for each connection, and one more for each
+/// backend behind the edge. The edge must never use up those of the UI, from which it would be mended.
+pub fn files_needed(edge: usize) -> u64 {
+    let http = edge::HttpLimits::default().connections.connections;
+    let files = edge.saturating_mul(2).saturating_add(3 * http + OTHER_FILES);
+    u64::try_from(files).unwrap_or(u64::MAX)
+}
+
+/// What is said when the system allows fewer open files than that; none when there are enough.
+pub fn short_of_files(needed: u64) -> Option<String> {
+    let allowed = getrlimit(Resource::Nofile).maximum?;
+    (allowed < needed).then(|| {
+        format!("this process may open {allowed} files, the connections of full listeners need {needed}")
+    })
+}
+
+/// How to mend that.
+pub const MORE_FILES: &str =
+    "Raise the limit (LimitNOFILE= of the systemd unit, ulimit -Hn of a shell), or lower edge.connections.";
+
 /// Raises the number of files that may be open at once to the most that the system allows this process: every
 /// connection is one, and the usual 1,024 would end far below the caps of the listeners.
 pub fn raise_file_limit() {
@@ -40,6 +63,11 @@ mod tests {
         assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
         let files = getrlimit(Resource::Nofile);
         assert_eq!(files.current, files.maximum);
+        let allowed = files.maximum.unwrap_or(u64::MAX);
+        assert_eq!(short_of_files(allowed), None);
+        let said = allowed.checked_add(1).map(|more| short_of_files(more).is_some());
+        assert_ne!(said, Some(false));
+        assert!(files_needed(20_000) > 46_000 && files_needed(usize::MAX) > 1 << 62);
         // Twice is as good as once.
         keep_memory_private();
         raise_file_limit();

@@ -57,8 +57,9 @@ impl Restore {
         }
         let app = installation.open_app(store, installation.app_config()).await?;
         app::backup::record_restore(&app).await?;
+        // The directory is new: the head is what the backup holds, whose chain is walked then.
+        app::audit::adopt_head(&app).await?;
         let verified = app::audit::check(&app).await.map_err(explain)?;
-        app::audit::write_head(&app).await?;
         app.store().close().await;
         Ok(verified.events)
     }

@@ -35,6 +35,10 @@ impl Running {
     /// Opens the installation and starts everything. When this answers, every port answers.
     pub async fn start(installation: &Installation, listeners: Listeners) -> anyhow::Result<Self> {
         process::raise_file_limit();
+        let needed = process::files_needed(installation.config.edge.connections);
+        if let Some(short) = process::short_of_files(needed) {
+            tracing::warn!(repair = process::MORE_FILES, "{short}");
+        }
         let addresses = listeners.addresses;
         let (app, head) = open(installation, &addresses).await?;
         let stop = CancellationToken::new();
@@ -177,6 +181,7 @@ impl Running {
 async fn open(installation: &Installation, addresses: &Addresses) -> anyhow::Result<(Arc<App>, OldHead)> {
     let store = installation.open_store(OlderTables::Migrate).await?;
     let config = app::Config {
+        blocklist: installation.config.blocklist()?,
         base_url: installation.config.base_url(addresses.ui.port()),
         edge_address: Some(addresses.edge),
         ..installation.app_config()

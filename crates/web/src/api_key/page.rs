@@ -38,6 +38,8 @@ struct ApiKeysPage {
     days: Input,
 }
 
+crate::page::refusing!(ApiKeysPage);
+
 struct Row {
     id: String,
     label: String,
@@ -66,7 +68,8 @@ fn page(
     (held, entered, wrong): (&BTreeSet<Role>, &Entered, Wrong),
 ) -> ApiKeysPage {
     let form = Form::new(entered, &wrong);
-    let rows = keys.iter().map(|key| Row {
+    let mut list = List::new("/api-keys", asked);
+    let rows = list.window(keys, |key| key.id.to_string()).iter().map(|key| Row {
         id: key.id.to_string(),
         label: if key.label.is_empty() { "(no label)".to_owned() } else { safe(&key.label) },
         roles: role_words(&key.roles),
@@ -77,8 +80,8 @@ fn page(
     ApiKeysPage {
         state: format!("{} for programs that talk to this server.", counted(keys.len() as u64, "key")),
         secret: None,
-        list: List::new("/api-keys", asked),
         rows: rows.collect(),
+        list,
         label: form.put(Input::line("label", "What it is for").hint("The program and where it runs.")),
         roles: form.put(roles_input(held)),
         days: form.put(Input::line("days", "Days until it ends").value("90").with("inputmode", "numeric")),

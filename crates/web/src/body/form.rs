@@ -4,6 +4,7 @@ use axum::extract::{FromRequest, Request};
 use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::{MAX_BODY, media_type, read_all, wrong_type};
 use crate::access::{self, CSRF_FIELD, Caller, CsrfOwed};
@@ -11,8 +12,11 @@ use crate::{Problem, Web, json};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// Names and values of a form. Any of them may be a password: all are wiped when they are dropped.
+pub type Fields = Zeroizing<Vec<(String, String)>>;
+
 /// The fields of a form in their order, `_csrf` taken out, every value trimmed. Repeated names stay repeated.
-pub struct PageFields(pub Vec<(String, String)>);
+pub struct PageFields(pub Fields);
 
 impl PageFields {
     /// The first value of this name.
@@ -53,7 +57,8 @@ impl<T: DeserializeOwned> FromRequest<Web> for PageForm<T> {
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, Problem> {
         let fields = PageFields::from_request(request, web).await?;
-        json::fit::fields(fields.0).map(Self).map_err(|misfit| {
+        let PageFields(mut fields) = fields;
+        json::fit::fields(std::mem::take(&mut *fields)).map(Self).map_err(|misfit| {
             let what = format!("the form does not fit: {misfit}");
             Problem::bad_request("input.field", what, "Load the page again and fill it in anew.")
         })
@@ -71,20 +76,23 @@ pub(super) fn take_csrf(parts: &Parts, fields: &mut Vec<(String, String)>) -> Re
     access::check_csrf_field(caller, token.as_deref().unwrap_or_default())
 }
 
-fn decode(bytes: &[u8]) -> Result<Vec<(String, String)>, Problem> {
+fn decode(bytes: &[u8]) -> Result<Fields, Problem> {
     let wrong =
         || Problem::bad_request("input.form", "the form is not text in UTF-8", "Load the page again.");
     let text = std::str::from_utf8(bytes).map_err(|_| wrong())?;
-    let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+    // As many as there can be: a vector that grows leaves what it held behind in memory.
+    let mut fields = Fields::new(Vec::with_capacity(text.split('&').count()));
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((unescape(name)?, unescape(value)?.trim().to_owned()))
-    });
-    pairs.collect::<Option<_>>().ok_or_else(wrong)
+        let (name, value) = (unescape(name).ok_or_else(wrong)?, unescape(value).ok_or_else(wrong)?);
+        fields.push((name.to_string(), value.trim().to_owned()));
+    }
+    Ok(fields)
 }
 
 /// `+` is a blank, `%xx` a byte (URL standard, 5.1).
-fn unescape(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
+fn unescape(text: &str) -> Option<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
@@ -97,7 +105,8 @@ fn unescape(text: &str) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(bytes).ok()
+    // Not through an error, which would hold the bytes.
+    std::str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::form::take_csrf;
+use super::form::{Fields, take_csrf};
 use super::{MAX_UPLOAD, media_type, read_all, too_large, wrong_type};
 use crate::{Problem, Web, idempotency, json};
 
@@ -17,6 +17,8 @@ const MAX_PARTS: usize = 200;
 pub struct Part {
     /// The field's name.
     pub field: String,
+    /// What its owner calls the file: for showing, nothing depends on it.
+    pub name: Option<String>,
     /// The file's bytes.
     pub bytes: Zeroizing<Vec<u8>>,
 }
@@ -26,7 +28,7 @@ pub struct PageUpload {
     /// The files that are not empty.
     pub files: Vec<Part>,
     /// The other fields in their order, trimmed.
-    pub fields: Vec<(String, String)>,
+    pub fields: Fields,
 }
 
 impl PageUpload {
@@ -106,17 +108,18 @@ async fn split(parts: &Parts, bytes: Zeroizing<Vec<u8>>) -> Result<PageUpload, P
     axum::extract::DefaultBodyLimit::disable().apply(&mut whole);
     let mut form =
         Multipart::from_request(whole, &()).await.map_err(|_| wrong_type("multipart/form-data"))?;
-    let mut upload = PageUpload { files: Vec::new(), fields: Vec::new() };
+    let mut upload = PageUpload { files: Vec::new(), fields: Fields::default() };
     while let Some(part) = form.next_field().await.map_err(broken)? {
         if upload.files.len() + upload.fields.len() == MAX_PARTS {
             return Err(too_large(MAX_UPLOAD));
         }
-        let (field, is_file) = (part.name().unwrap_or_default().to_owned(), part.file_name().is_some());
+        let (field, name) = (part.name().unwrap_or_default().to_owned(), part.file_name().map(str::to_owned));
+        let is_file = name.is_some();
         let bytes = Zeroizing::new(part.bytes().await.map_err(broken)?.to_vec());
         match (is_file, bytes.is_empty()) {
             // A file field that was left empty.
             (true, true) => {}
-            (true, false) => upload.files.push(Part { field, bytes }),
+            (true, false) => upload.files.push(Part { field, name, bytes }),
             (false, _) => upload.fields.push((field, text(&bytes)?)),
         }
     }

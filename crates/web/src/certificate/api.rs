@@ -1,6 +1,6 @@
-//! `/api/v1/certificates`: import, see, export, choose the default.
+//! `/api/v1/certificates`: see, make self-signed ones, choose the default. Import and export are beside this.
 
-use app::certificate::{CertificateView, ExportForm, Import, NewSelfSigned, WithRoot};
+use app::certificate::{CertificateView, NewSelfSigned};
 use app::cursor;
 use app::filter::CertificateFilter;
 use axum::Json;
@@ -14,11 +14,10 @@ use pki::{Certificate, Fingerprint};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::upload;
-use crate::body::{Body, Id, NoBody, Upload, attachment, created};
+use crate::body::{Body, Id, NoBody, created};
 use crate::key::api::wrong_form;
 use crate::list::{Asked, Listing, Paging, parse_some};
-use crate::wire::{self, AttributeJson, FindingJson};
+use crate::wire::{self, AttributeJson, FindingJson, Wanted};
 use crate::{Permit, Problem, Web};
 
 /// The parameters of the list.
@@ -48,20 +47,6 @@ pub struct AskedCertificates {
     include_ca: Option<bool>,
     order: Option<String>,
 }
-
-/// In which form it is wanted.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AskedFile {
-    form: Option<String>,
-    root: Option<bool>,
-}
-
-/// The parameters of the file.
-pub const ASKED_FILE: [(&str, &str); 2] = [
-    ("form", "`pem` (if left out), `der`, `chain` or `fullchain`."),
-    ("root", "`true`: the root too, in `chain` and `fullchain`."),
-];
 
 /// A certificate with all that is known of it.
 #[derive(Serialize, ToSchema)]
@@ -195,26 +180,12 @@ impl From<&CertificateEntry> for HistoryJson {
     }
 }
 
-/// A self-signed certificate to make.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewSelfSignedJson {
-    /// The friendly name; a new key gets it too.
-    friendly_name: String,
-    /// A key that is here; else a new one is made.
-    key: Option<String>,
-    /// Kind and size of the new key; `ec-p256` if left out.
-    algorithm: Option<String>,
-    /// The token of the new key; `system` if left out.
-    token: Option<String>,
-    /// The subject, in the order in which it shall stand.
-    #[serde(default)]
-    subject: Vec<AttributeJson>,
-    /// The alternative names.
-    #[serde(default)]
-    names: Vec<String>,
-    /// Days of validity, 1 to 3650.
-    days: u32,
+wire::made_from_a_key! {
+    /// A self-signed certificate to make.
+    NewSelfSignedJson {
+        /// Days of validity, 1 to 3650.
+        days: u32,
+    }
 }
 
 /// A self-signed certificate that was just made.
@@ -225,23 +196,6 @@ pub struct SelfSignedJson {
     /// The common name, where it became the first alternative name by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     added_name: Option<String>,
-}
-
-/// What came of an import.
-#[derive(Serialize, ToSchema)]
-pub struct ImportedJson {
-    /// Every certificate of the files, the leaf first.
-    certificates: Vec<CertificateJson>,
-    /// How many of them were new here.
-    new: usize,
-    /// The ids of the private keys.
-    keys: Vec<String>,
-    /// The CSRs that were answered.
-    fulfilled: Vec<String>,
-    /// The lineages whose current certificate it became.
-    became_current: Vec<String>,
-    /// What was noticed while reading.
-    findings: Vec<FindingJson>,
 }
 
 /// `GET /certificates`
@@ -279,64 +233,18 @@ pub async fn find(
     Ok(Json(json(&app::certificate::find(web.app(), &by, &id).await?)))
 }
 
-/// `POST /certificates`: imports files, raw, as a form, or in JSON.
-pub async fn import(
-    State(web): State<Web>,
-    by: Permit<uses::ManageTlsCertificates>,
-    Asked(asked): Asked<upload::AskedImport>,
-    input: Upload<upload::ImportJson>,
-) -> Result<Response, Problem> {
-    let import: Import = upload::import(asked, input)?;
-    let done = app::certificate::import(web.app(), &by, import).await?;
-    let location =
-        done.certificates.first().map(|view| format!("/api/v1/certificates/{}", view.entry.fingerprint()));
-    let answer = ImportedJson {
-        certificates: done.certificates.iter().map(json).collect(),
-        new: done.new,
-        keys: done.keys.iter().map(|key| key.id.to_string()).collect(),
-        fulfilled: done.fulfilled.iter().map(ToString::to_string).collect(),
-        became_current: done.became_current.iter().map(ToString::to_string).collect(),
-        findings: wire::findings(&done.findings),
-    };
-    Ok(created(location.unwrap_or_else(|| "/api/v1/private-keys".to_owned()), answer))
-}
-
 /// `POST /certificates/self-signed`
 pub async fn self_sign(
     State(web): State<Web>,
     by: Permit<uses::ManageTlsCertificates>,
     Body(input): Body<NewSelfSignedJson>,
 ) -> Result<Response, Problem> {
-    let key = wire::key_choice(input.key.as_deref(), input.algorithm.as_deref(), input.token.as_deref())?;
-    let wanted = NewSelfSigned {
-        friendly_name: input.friendly_name,
-        key,
-        subject: wire::parse_subject(&input.subject)?,
-        names: wire::parse_names(&input.names)?,
-        days: input.days,
-    };
+    let Wanted { key, subject, names } = input.wanted()?;
+    let wanted = NewSelfSigned { friendly_name: input.friendly_name, key, subject, names, days: input.days };
     let made = app::certificate::self_sign(web.app(), &by, wanted).await?;
     let location = format!("/api/v1/certificates/{}", made.view.entry.fingerprint());
     let added_name = made.added_name.map(|name| name.to_string());
     Ok(created(location, SelfSignedJson { certificate: json(&made.view), added_name }))
-}
-
-/// `GET /certificates/{hash}/file?form=pem`
-pub async fn download(
-    State(web): State<Web>,
-    by: Permit<uses::ExportCertificate>,
-    Id(id): Id<Fingerprint>,
-    Asked(asked): Asked<AskedFile>,
-) -> Result<Response, Problem> {
-    let root = if asked.root.unwrap_or(false) { WithRoot::Included } else { WithRoot::LeftOut };
-    let form = match asked.form.as_deref().unwrap_or("pem") {
-        "pem" => ExportForm::Pem,
-        "der" => ExportForm::Der,
-        "chain" => ExportForm::ChainPem(root),
-        "fullchain" => ExportForm::FullchainPem(root),
-        _ => return Err(wrong_form("form", "pem, der, chain or fullchain")),
-    };
-    Ok(attachment(app::certificate::export(web.app(), &by, &id, form).await?))
 }
 
 /// `DELETE /certificates/{hash}`
@@ -371,15 +279,17 @@ pub async fn activate(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn link(certificate: &Certificate) -> ChainLink {
-    ChainLink {
-        hash: certificate.fingerprint().to_string(),
-        subject: certificate.subject().to_string(),
-        not_after: certificate.not_after().to_string(),
+impl From<&Certificate> for ChainLink {
+    fn from(certificate: &Certificate) -> Self {
+        Self {
+            hash: certificate.fingerprint().to_string(),
+            subject: certificate.subject().to_string(),
+            not_after: certificate.not_after().to_string(),
+        }
     }
 }
 
-fn json(view: &CertificateView) -> CertificateJson {
+pub(super) fn json(view: &CertificateView) -> CertificateJson {
     let (entry, held) = (&view.entry, &view.entry.certificate);
     CertificateJson {
         hash: held.fingerprint().to_string(),
@@ -405,8 +315,8 @@ fn json(view: &CertificateView) -> CertificateJson {
         is_default: view.is_default,
         is_factory: view.is_factory,
         created_at: entry.created.to_string(),
-        chain: view.chain.served.iter().map(link).collect(),
-        root: view.chain.root.as_ref().map(link),
+        chain: view.chain.served.iter().map(ChainLink::from).collect(),
+        root: view.chain.root.as_ref().map(ChainLink::from),
         findings: wire::findings(&view.findings),
         endpoints: view.endpoints.iter().map(EndpointJson::from).collect(),
         history: view.history.iter().map(HistoryJson::from).collect(),

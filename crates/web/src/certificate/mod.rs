@@ -1,5 +1,7 @@
 //! Certificates.
 
 pub mod api;
+pub mod export;
+pub mod import;
 pub mod page;
 pub mod upload;

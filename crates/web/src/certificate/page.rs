@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod export;
 pub mod import;
 pub mod new;
+pub mod preview;
 pub mod show;
 
 use app::certificate::CertificateView;
@@ -15,7 +16,7 @@ use axum::response::{IntoResponse, Redirect};
 use domain::csr::CsrState;
 use domain::permission::uses;
 use domain::{Moment, Permission};
-use pki::{Fingerprint, Severity};
+use pki::{Fingerprint, Refusal, Severity};
 
 use crate::body::{Id, PageFields};
 use crate::page::confirm::Confirm;
@@ -24,7 +25,7 @@ use crate::page::list::{Asked, List};
 use crate::page::rows::name_of;
 use crate::page::when::{counted, utc_words};
 use crate::page::words::{alternative_names, listed, safe, sentence, title};
-use crate::page::{Entered, Flash, Frame, Page, Place, Visit, When, go, render};
+use crate::page::{Entered, Flash, Frame, Page, Place, Visit, When, go, go_refused, render};
 
 #[derive(Template)]
 #[template(path = "certificate/list.html")]
@@ -183,27 +184,29 @@ pub async fn apply(_visit: Visit<uses::ViewCertificates>, PageFields(fields): Pa
     }
     let selected = entered.all("selected");
     let answer = match (entered.text("action"), selected.as_slice()) {
-        (_, []) => {
-            go("/certificates", Flash::bad("Tick a certificate first, then choose what to do with it."))
-        }
+        (_, []) => unchosen("no certificate is ticked", "Tick one first, then choose what to do with it."),
         ("export", [only]) => Redirect::to(&format!("/certificates/{}/export", tame(only))).into_response(),
         ("export", several) => {
-            let text = format!("{} certificates are ticked. Export them one at a time.", several.len());
-            go("/certificates", Flash::bad(text))
+            unchosen(&format!("{} certificates are ticked", several.len()), "Export them one at a time.")
         }
         ("remove", several) => {
             let query: Vec<String> = several.iter().map(|id| format!("id={}", tame(id))).collect();
             Redirect::to(&format!("/certificates/remove?{}", query.join("&"))).into_response()
         }
-        _ => go("/certificates", Flash::bad("Choose an action from the list, then apply it.")),
+        _ => unchosen("no action is chosen", "Choose one from the list, then apply it."),
     };
     Ok(answer)
+}
+
+/// Nothing, or too much, was chosen in the list.
+fn unchosen(what: &str, repair: &str) -> axum::response::Response {
+    go_refused("/certificates", &Refusal::new("input.choice", what, repair))
 }
 
 /// The default is saved where its permission is asked for; the browser repeats the form there (307).
 fn to_default(entered: &Entered) -> axum::response::Response {
     match entered.text("default") {
-        "" => go("/certificates", Flash::bad("Choose a certificate in the column Default first.")),
+        "" => unchosen("no certificate is chosen", "Choose one in the column Default first."),
         id => Redirect::temporary(&format!("/certificates/{}/default", tame(id))).into_response(),
     }
 }

@@ -1,19 +1,22 @@
 //! What an import may look like on the wire.
 
-use app::certificate::Import;
+use app::certificate::{Import, ImportFile, Wishes};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
 use crate::body::{PageUpload, Secret, Upload};
 use crate::list::parse_some;
 use crate::{Problem, base64, wire};
 
 /// The parameters of a raw upload.
-pub const ASKED: [(&str, &str); 4] = [
+pub const ASKED: [(&str, &str); 6] = [
     ("friendly_name", "The friendly name, with a raw upload."),
     ("token", "The token that takes a private key, with a raw upload; `system` if left out."),
     ("lineage", "The lineage that the answer is for, with a raw upload."),
     ("exportable", "When an imported key may leave, with a raw upload."),
+    ("key", "Which private key is taken where there are several, with a raw upload."),
+    ("preview", "The hash of the preview that is confirmed, with a raw upload."),
 ];
 
 /// What is said beside a raw upload. A passphrase is not among it: it would end up in logs.
@@ -24,6 +27,8 @@ pub struct AskedImport {
     token: Option<String>,
     lineage: Option<String>,
     exportable: Option<String>,
+    key: Option<String>,
+    preview: Option<String>,
 }
 
 /// Files in JSON.
@@ -34,7 +39,10 @@ pub struct ImportJson {
     files: Vec<String>,
     /// The passphrase of what is encrypted in them.
     passphrase: Option<Secret>,
-    /// The friendly name; that of its request or key, or its common name, if left out.
+    /// Passphrases, where the files need different ones; each file is tried with each.
+    #[serde(default)]
+    passphrases: Vec<Secret>,
+    /// The friendly name; that of its request, file or key, or its common name, if left out.
     friendly_name: Option<String>,
     /// The token that takes a private key; `system` if left out.
     token: Option<String>,
@@ -42,31 +50,36 @@ pub struct ImportJson {
     lineage: Option<String>,
     /// When an imported key may leave: `never`, `to_targets`, `with_passphrase`.
     exportable: Option<String>,
+    /// The id of the private key that is taken, where the files hold several.
+    key: Option<String>,
+    /// The hash of a preview: refused with `import.preview_changed` if anything else would be done.
+    preview: Option<String>,
 }
 
 /// What `app` is asked for.
 pub fn import(asked: AskedImport, input: Upload<ImportJson>) -> Result<Import, Problem> {
-    let (files, passphrase, said) = match input {
-        Upload::Raw(bytes) => (vec![bytes.to_vec()], None, asked),
+    let (files, passphrases, said) = match input {
+        Upload::Raw(bytes) => (vec![ImportFile { name: None, bytes }], Vec::new(), asked),
         Upload::Json(input) => from_json(input)?,
         Upload::Form(form) => from_form(form),
     };
-    Ok(Import {
-        files,
-        passphrase: passphrase.map(Secret::into_inner).filter(|given| !given.is_empty()),
+    let wishes = Wishes {
         friendly_name: said.friendly_name.filter(|name| !name.is_empty()),
         token: wire::token(said.token.as_deref().filter(|token| !token.is_empty()))?,
         exportable: parse_some("exportable", said.exportable.as_deref())?,
         lineage: parse_some("lineage", said.lineage.as_deref())?,
-    })
+        key: parse_some("key", said.key.as_deref())?,
+    };
+    let preview = parse_some("preview", said.preview.as_deref())?;
+    Ok(Import { files, passphrases, wishes, preview })
 }
 
-type Read = (Vec<Vec<u8>>, Option<Secret>, AskedImport);
+type Read = (Vec<ImportFile>, Vec<Zeroizing<String>>, AskedImport);
 
 fn from_json(input: ImportJson) -> Result<Read, Problem> {
     let file = |(index, text): (usize, &String)| match text.contains("-----BEGIN") {
-        true => Ok(text.clone().into_bytes()),
-        false => base64::decode(text).ok_or_else(|| {
+        true => Ok(ImportFile::from(text.clone().into_bytes())),
+        false => base64::decode(text).map(ImportFile::from).ok_or_else(|| {
             let what = "this is neither PEM nor base64";
             let repair = "Send the file's text if it is PEM, else its bytes in base64.";
             Problem::field(&format!("files[{index}]"), pki::Refusal::new("input.value", what, repair))
@@ -78,20 +91,26 @@ fn from_json(input: ImportJson) -> Result<Read, Problem> {
         token: input.token,
         lineage: input.lineage,
         exportable: input.exportable,
+        key: input.key,
+        preview: input.preview,
     };
-    Ok((files, input.passphrase, said))
+    let passphrases = input.passphrase.into_iter().chain(input.passphrases);
+    Ok((files, passphrases.map(Secret::into_inner).collect(), said))
 }
 
-fn from_form(form: PageUpload) -> Read {
+fn from_form(mut form: PageUpload) -> Read {
     let text = |name: &str| form.text(name).map(str::to_owned);
     let said = AskedImport {
         friendly_name: text("friendly_name"),
         token: text("token"),
         lineage: text("lineage"),
         exportable: text("exportable"),
+        key: text("key"),
+        preview: text("preview"),
     };
-    let passphrase = text("passphrase").map(Secret::from);
-    let mut files: Vec<Vec<u8>> = form.all("pasted").filter(|text| !text.is_empty()).map(Vec::from).collect();
-    files.extend(form.files.iter().map(|part| part.bytes.to_vec()));
-    (files, passphrase, said)
+    let passphrases = form.all("passphrase").map(|text| Zeroizing::new(text.to_owned())).collect();
+    let pasted = form.all("pasted").filter(|text| !text.is_empty());
+    let mut files: Vec<ImportFile> = pasted.map(|text| ImportFile::from(Vec::from(text))).collect();
+    files.extend(form.files.drain(..).map(|part| ImportFile { name: part.name, bytes: part.bytes }));
+    (files, passphrases, said)
 }

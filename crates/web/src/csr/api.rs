@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use crate::body::{Body, Id, attachment, created};
 use crate::key::api::wrong_form;
 use crate::list::{Asked, Listing, Paging, parse_some};
-use crate::wire::{self, AttributeJson, FindingJson};
+use crate::wire::{self, AttributeJson, FindingJson, Wanted};
 use crate::{Permit, Problem, Web};
 
 /// The parameters of the list.
@@ -82,26 +82,12 @@ pub struct Csr {
     findings: Vec<FindingJson>,
 }
 
-/// A CSR to make.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewCsrJson {
-    /// The friendly name; a new key gets it too.
-    friendly_name: String,
-    /// A key that is here; else a new one is made.
-    key: Option<String>,
-    /// Kind and size of the new key; `ec-p256` if left out.
-    algorithm: Option<String>,
-    /// The token of the new key; `system` if left out.
-    token: Option<String>,
-    /// The subject, in the order in which it shall stand.
-    #[serde(default)]
-    subject: Vec<AttributeJson>,
-    /// The alternative names: host names, addresses, e-mail addresses, URIs.
-    #[serde(default)]
-    names: Vec<String>,
-    /// The lineage that it would renew.
-    lineage: Option<String>,
+wire::made_from_a_key! {
+    /// A CSR to make.
+    NewCsrJson {
+        /// The lineage that it would renew.
+        lineage: Option<String>,
+    }
 }
 
 /// A CSR that was just made.
@@ -137,14 +123,9 @@ pub async fn create(
     by: Permit<uses::ManageTlsCertificates>,
     Body(input): Body<NewCsrJson>,
 ) -> Result<Response, Problem> {
-    let key = wire::key_choice(input.key.as_deref(), input.algorithm.as_deref(), input.token.as_deref())?;
-    let wanted = NewCsr {
-        friendly_name: input.friendly_name,
-        key,
-        subject: wire::parse_subject(&input.subject)?,
-        names: wire::parse_names(&input.names)?,
-        lineage: parse_some("lineage", input.lineage.as_deref())?,
-    };
+    let Wanted { key, subject, names } = input.wanted()?;
+    let lineage = parse_some("lineage", input.lineage.as_deref())?;
+    let wanted = NewCsr { friendly_name: input.friendly_name, key, subject, names, lineage };
     let made = app::csr::create(web.app(), &by, wanted).await?;
     let view = view(made.entry)?;
     let location = format!("/api/v1/csrs/{}", view.entry.id);

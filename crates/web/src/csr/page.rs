@@ -1,19 +1,19 @@
 //! Certificate requests: the list, one request with its data to copy, and its answer.
 
-use app::certificate::Import;
+use app::certificate::import::Offered;
 use app::csr::CsrView;
 use app::filter::CsrFilter;
 use askama::Template;
 use axum::extract::Query;
 use domain::Permission;
 use domain::csr::CsrState;
-use domain::id::{CsrId, TokenId};
+use domain::id::CsrId;
 use domain::permission::uses;
 
 use crate::Problem;
 use crate::body::{Id, PageFields, PageUpload};
 use crate::certificate::page::RequestRow;
-use crate::certificate::page::import::{contents, files_input, lines, text_input};
+use crate::certificate::page::import::{Maker, contents, files_input, hold, text_input};
 use crate::page::confirm::Confirm;
 use crate::page::download::{Sheet, attachment};
 use crate::page::finding::Badge;
@@ -111,6 +111,8 @@ struct CsrPage {
     waits: bool,
 }
 
+crate::page::refusing!(CsrPage);
+
 /// `GET /csrs/{id}`.
 pub async fn show(visit: Visit<uses::ViewCertificates>, Id(id): Id<CsrId>) -> Page {
     let view = app::csr::find(visit.app(), visit.by(), &id).await?;
@@ -168,15 +170,13 @@ pub async fn der(visit: Visit<uses::ViewCertificates>, Id(id): Id<CsrId>) -> Pag
     Ok(attachment(&format!("{id}.der"), "application/pkcs10", view.entry.der))
 }
 
-type Maker = Visit<uses::ManageTlsCertificates>;
-
 async fn seen(visit: &Maker, id: &CsrId) -> Result<CsrView, Problem> {
     let see = visit.permit().also(uses::ViewCertificates);
     let see = see.ok_or_else(|| Problem::forbidden(Permission::ViewCertificates))?;
     Ok(app::csr::find(visit.app(), &see, id).await?)
 }
 
-/// `POST /csrs/{id}/answer`: takes the certificate authority's answer.
+/// `POST /csrs/{id}/answer`: reads the certificate authority's answer, and leads to its preview.
 pub async fn answer(visit: Maker, Id(id): Id<CsrId>, mut upload: PageUpload) -> Page {
     let view = seen(&visit, &id).await?;
     let again = |wrong| {
@@ -187,27 +187,11 @@ pub async fn answer(visit: Maker, Id(id): Id<CsrId>, mut upload: PageUpload) -> 
         Ok(files) => files,
         Err(wrong) => return again(wrong),
     };
-    let input = Import {
-        files,
-        passphrase: None,
-        friendly_name: None,
-        token: TokenId::system(),
-        exportable: None,
-        lineage: view.entry.lineage.clone(),
-    };
-    match app::certificate::import(visit.app(), visit.by(), input).await {
-        Ok(imported) => {
-            let leaf = imported.certificates.iter().find(|found| found.entry.key() == view.entry.key);
-            let text = lines(&imported).join(" ");
-            Ok(match leaf {
-                Some(leaf) => go(&format!("/certificates/{}", leaf.entry.fingerprint()), Flash::good(text)),
-                None => {
-                    let text = format!("{text} None of them is the answer to this request.");
-                    go(&format!("/csrs/{id}"), Flash::warn(text))
-                }
-            })
-        }
-        Err(error) => again(Wrong::of(error)?),
+    let offered = Offered { csr: Some((id, view.entry.key)), lineage: view.entry.lineage.clone() };
+    let entered = Entered(std::mem::take(&mut upload.fields));
+    match hold(&visit, files, &entered, offered).await? {
+        Ok(preview) => Ok(preview),
+        Err(wrong) => again(wrong),
     }
 }
 

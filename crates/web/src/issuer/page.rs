@@ -60,11 +60,13 @@ pub async fn list(visit: Visit<uses::ViewCertificates>, Query(asked): Query<Aske
     }
     let profiles = app::issuer::profiles(visit.app(), visit.by()).await?;
     let open = views.iter().filter(|view| !view.issuer.withdrawn).count() as u64;
+    let mut list = List::new("/issuers", &asked);
+    let rows = list.window(&views, |view| view.issuer.id.to_string()).iter().map(row).collect();
     render(&IssuersPage {
         frame: visit.frame("Issuers", Place::Issuers),
         state: format!("{} to choose from.", counted(open, "issuer")),
-        list: List::new("/issuers", &asked),
-        rows: views.iter().map(row).collect(),
+        list,
+        rows,
         profiles: profiles.iter().map(profile_row).collect(),
     })
 }

@@ -23,7 +23,7 @@ pub const ASKED: [(&str, &str); 4] = [
     ("limit", "Rows of a page, 1 to 1000; 100 if left out."),
     ("after", "The `next` of the page before."),
     ("state", "Only jobs in this state: `waiting`, `running`, `done`, `failed`."),
-    ("subject", "Only jobs of this lineage or deployment."),
+    ("subject", "Only jobs of this lineage, deployment or import."),
 ];
 
 /// Which jobs.
@@ -42,9 +42,9 @@ pub struct AskedJobs {
 pub struct JobJson {
     /// The id.
     id: String,
-    /// `lineage.renew`, `lineage.rekey` or `deployment.run`.
+    /// `lineage.renew`, `lineage.rekey`, `deployment.run` or `certificate.import`.
     kind: &'static str,
-    /// The lineage or deployment that it is about.
+    /// The lineage, deployment or import that it is about.
     subject: String,
     /// `waiting`, `running`, `done` or `failed`.
     state: &'static str,

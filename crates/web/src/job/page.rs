@@ -72,10 +72,11 @@ fn words(job: &Job) -> &'static str {
     }
 }
 
-/// Where its subject is shown; a deployment has no page of its own.
+/// Where its subject is shown; a deployment has no page of its own, and an import is seen by its certificates.
 fn address(job: &Job) -> Option<String> {
     match job.kind {
         JobKind::LineageRenew | JobKind::LineageRekey => Some(format!("/lineages/{}", job.subject)),
         JobKind::DeploymentRun => None,
+        JobKind::CertificateImport => Some("/certificates".to_owned()),
     }
 }

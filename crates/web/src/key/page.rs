@@ -172,10 +172,16 @@ pub async fn create(
         exportable: entered.text("exportable").parse().ok(),
     };
     match app::key::generate(visit.app(), visit.by(), input).await {
-        Ok(key) => Ok(go(
-            "/keys",
-            Flash::good(format!("The key {} was made. Generate a CSR for it next.", safe(&key.label))),
-        )),
+        Ok(key) => {
+            // Who may make keys may not always see all of them: then it is chosen for its request already.
+            let next = if visit.may(Permission::ViewKeys) {
+                "/keys".to_owned()
+            } else {
+                format!("/certificates/new?key={}", key.id)
+            };
+            let text = format!("The key {} was made. Generate a CSR for it next.", safe(&key.label));
+            Ok(go(&next, Flash::good(text)))
+        }
         Err(error) => new_form(visit.frame("Add key", Place::Keys), &place.token).refused(&entered, error),
     }
 }

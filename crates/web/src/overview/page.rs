@@ -8,7 +8,7 @@ use domain::permission::uses;
 use crate::page::finding::Note;
 use crate::page::plot::{Bar, Plot};
 use crate::page::rows::{JobLine, open_ids};
-use crate::page::when::counted;
+use crate::page::when::{counted, number};
 use crate::page::words::{safe, sentence};
 use crate::page::{Frame, Page, Place, Visit, render};
 
@@ -18,28 +18,41 @@ struct OverviewPage {
     frame: Frame,
     state: String,
     needs: Vec<Note>,
+    /// What did not fit, behind its number.
+    further: Vec<Note>,
+    count: String,
     plot: Plot,
     running_ids: String,
     running: Vec<JobLine>,
-    lineages: i64,
-    certificates: i64,
-    waiting: i64,
+    lineages: String,
+    certificates: String,
+    waiting: String,
 }
+
+/// What needs a person and stands open; more would push the rest of the page out of sight.
+const OPEN: usize = 12;
+/// From so many on, a list behind it may have been cut.
+const MAYBE_MORE: usize = 20;
 
 /// `GET /`.
 pub async fn show(visit: Visit<uses::ViewCertificates>) -> Page {
     let overview = app::overview::show(visit.app(), visit.by()).await?;
     let now = visit.now();
+    let mut needs: Vec<Note> = overview.needs.iter().map(note).collect();
+    let further = needs.split_off(needs.len().min(OPEN));
+    let all = number(overview.needs.len() as u64);
     render(&OverviewPage {
         frame: visit.frame("Overview", Place::Overview),
         state: state(&overview),
-        needs: overview.needs.iter().map(note).collect(),
+        count: if overview.needs.len() < MAYBE_MORE { all } else { format!("{all} or more") },
+        needs,
+        further,
         plot: Plot::new(overview.weeks.iter().map(bar).collect()),
         running_ids: open_ids(&overview.running),
         running: overview.running.iter().map(|job| JobLine::new(job, now)).collect(),
-        lineages: overview.lineages,
-        certificates: overview.certificates,
-        waiting: overview.waiting_csrs,
+        lineages: number(overview.lineages.unsigned_abs()),
+        certificates: number(overview.certificates.unsigned_abs()),
+        waiting: number(overview.waiting_csrs.unsigned_abs()),
     })
 }
 
@@ -51,7 +64,7 @@ fn state(overview: &Overview) -> String {
     match (overview.lineages, overview.troubled) {
         (0, _) => format!("{title}. No lineage yet: make one, or import a certificate that you have."),
         (_, 0) => format!("{title}. {lineages}, none in trouble."),
-        (_, troubled) => format!("{title}. {lineages}, {troubled} in trouble."),
+        (_, troubled) => format!("{title}. {lineages}, {} in trouble.", number(troubled.unsigned_abs())),
     }
 }
 

@@ -41,6 +41,15 @@ impl Picture {
         }
         Self { links }
     }
+
+    /// Without links, for certificates that are not stored.
+    #[must_use]
+    pub fn unlinked(mut self) -> Self {
+        for link in &mut self.links {
+            link.address.clear();
+        }
+        self
+    }
 }
 
 fn link(certificate: &Certificate, leaf: Option<&Certificate>, now: Moment) -> Link {

@@ -24,6 +24,8 @@ pub struct Confirm {
     wrong: Wrong,
 }
 
+crate::page::refusing!(Confirm);
+
 impl Confirm {
     /// A question; the form goes to `action`.
     pub fn new(frame: Frame, verb: &'static str, action: impl Into<String>) -> Self {

@@ -6,12 +6,21 @@ use askama::filters::HtmlSafe;
 use pki::Refusal;
 
 use crate::Problem;
+use crate::body::Fields;
+use crate::page::FormRefused;
 use crate::page::field::Input;
 use crate::page::words::sentence;
 
-/// The fields of a form as they were sent, in their order; a name may come more than once.
+/// The fields of a form as they were sent, in their order; a name may come more than once. Among them are passwords and
+/// PINs: all of it is wiped when it is dropped.
 #[derive(Clone, Default)]
-pub struct Entered(pub Vec<(String, String)>);
+pub struct Entered(pub Fields);
+
+impl From<Vec<(String, String)>> for Entered {
+    fn from(fields: Vec<(String, String)>) -> Self {
+        Self(fields.into())
+    }
+}
 
 impl Entered {
     /// The first value of this name without blanks around it; empty when there is none.
@@ -61,6 +70,8 @@ pub struct Wrong {
     rest: Vec<Refusal>,
     /// Where the repair is: address and words of a button.
     link: Option<(String, String)>,
+    /// Whether `app` refused it, and has it in its audit log.
+    by_app: bool,
 }
 
 impl HtmlSafe for Wrong {}
@@ -81,8 +92,12 @@ impl Wrong {
         Self { rest: vec![refusal], ..Self::default() }
     }
 
-    /// Sorts an error: what a person can mend in the form becomes `Wrong`, the rest is another page.
+    /// Sorts an error of `app`: what a person can mend in the form becomes `Wrong`, the rest is another page.
     pub fn of(error: Error) -> Result<Self, Problem> {
+        Ok(Self { by_app: true, ..Self::sorted(error)? })
+    }
+
+    fn sorted(error: Error) -> Result<Self, Problem> {
         match error {
             Error::Invalid(fields) => Ok(Self::fields(fields)),
             Error::Refused(refusal) | Error::Conflict(refusal) => Ok(Self::whole(refusal)),
@@ -102,6 +117,17 @@ impl Wrong {
                 Err(error.into())
             }
         }
+    }
+
+    /// What the guard is told of it.
+    pub(super) fn noted(&self) -> FormRefused {
+        let all = self.fields.iter().map(|(_, refusal)| refusal).chain(&self.rest);
+        let codes: Vec<&str> = all.map(|refusal| refusal.code).collect();
+        let code = match codes.as_slice() {
+            [only] => *only,
+            [] | [_, _, ..] => "validation_failure",
+        };
+        FormRefused { code: code.to_owned(), recorded: self.by_app }
     }
 
     /// Whether there is nothing to say.
@@ -201,7 +227,8 @@ mod tests {
 
     #[test]
     fn a_refused_field_keeps_its_value_and_says_why_beside_it_and_on_top() {
-        let entered = Entered(vec![("country".into(), "Finland".into()), ("pin".into(), "hunter2".into())]);
+        let entered =
+            Entered::from(vec![("country".into(), "Finland".into()), ("pin".into(), "hunter2".into())]);
         let refusal = Refusal::new("name.country", "a country has two letters", "Did you mean FI?");
         let wrong = Wrong::field("country", refusal);
         let html = Form::new(&entered, &wrong).put(Input::line("country", "Country")).to_string();

@@ -30,6 +30,8 @@ pub enum Place {
     Audit,
     /// Settings.
     Settings,
+    /// What may be sent to support.
+    Support,
     /// One's own password.
     Account,
     /// None of them.
@@ -68,6 +70,7 @@ const GROUPS: [(&str, &[Entry]); 5] = [
             entry(Place::ApiKeys, "/api-keys", "API keys", Permission::ViewApiKeys),
             entry(Place::Audit, "/audit", "Audit log", Permission::ViewAuditLog),
             entry(Place::Settings, "/settings", "Settings", Permission::ViewSettings),
+            entry(Place::Support, "/support", "Support", Permission::ExportCertificate),
         ],
     ),
 ];

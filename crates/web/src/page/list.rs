@@ -106,6 +106,16 @@ impl List {
         }
     }
 
+    /// The same for rows that are all at hand: those of this page, after the one where the page before ended.
+    pub fn window<'r, T>(&mut self, rows: &'r [T], cursor: impl Fn(&T) -> String) -> &'r [T] {
+        let after = &self.asked.after;
+        let before = rows.iter().position(|row| !after.is_empty() && cursor(row) == *after);
+        let rows = rows.get(before.map_or(0, |at| at + 1)..).unwrap_or_default();
+        let page = rows.get(..PAGE as usize).unwrap_or(rows);
+        self.next = page.last().filter(|_| page.len() < rows.len()).map(cursor);
+        page
+    }
+
     fn following(&self) -> Option<String> {
         self.next.as_ref().map(|next| self.asked.address(self.path, next, ""))
     }
@@ -142,6 +152,13 @@ mod tests {
         list.cut(&mut rows, u32::to_string);
         assert_eq!(rows.len(), PAGE as usize);
         assert_eq!(list.following().as_deref(), Some("/csrs?q=a%26b%3Dc&after=99"));
+        let many: Vec<u32> = (0..=PAGE).collect();
+        let mut list = List::new("/users", &Asked::default());
+        assert_eq!(list.window(&many, u32::to_string).len(), PAGE as usize);
+        assert_eq!(list.following().as_deref(), Some("/users?after=99"));
+        let mut list = List::new("/users", &Asked { after: "99".into(), ..Asked::default() });
+        assert_eq!(list.window(&many, u32::to_string), [PAGE]);
+        assert_eq!((list.following(), list.first().as_deref()), (None, Some("/users")));
         let mut few = vec![1, 2];
         let mut list = List::new("/csrs", &asked);
         list.cut(&mut few, u32::to_string);

@@ -25,6 +25,7 @@ pub mod words;
 use askama::Template;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::{HeaderValue, header};
+use pki::Refusal;
 
 use crate::Problem;
 
@@ -52,11 +53,46 @@ pub fn render(template: &impl Template) -> Page {
     }
 }
 
+/// A page that shows a form again with what was wrong.
+pub trait Refusing: Template {
+    /// What was wrong.
+    fn wrong(&self) -> &Wrong;
+}
+
+/// Declares pages that hold what was wrong in a field `wrong`.
+macro_rules! refusing {
+    ($($page:ty),+) => {$(
+        impl $crate::page::Refusing for $page {
+            fn wrong(&self) -> &$crate::page::Wrong {
+                &self.wrong
+            }
+        }
+    )+};
+}
+pub(crate) use refusing;
+
+/// A form that was refused without a [`Problem`], for the guard to record on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FormRefused {
+    /// The stable code of the refusal.
+    pub(crate) code: String,
+    /// Whether `app` has it in its audit log already; what a page refuses by itself, is not.
+    pub(crate) recorded: bool,
+}
+
 /// Renders a page and says in the status that what was sent was not taken.
-pub fn render_refused(template: &impl Template) -> Page {
-    let mut answer = render(template)?;
+pub fn render_refused(page: &impl Refusing) -> Page {
+    let mut answer = render(page)?;
     *answer.status_mut() = http::StatusCode::BAD_REQUEST;
+    answer.extensions_mut().insert(page.wrong().noted());
     Ok(answer)
+}
+
+/// Sends the browser on with a refusal of what it posted, as a sentence on the next page.
+pub fn go_refused(address: &str, refusal: &Refusal) -> Response {
+    let mut answer = go(address, Flash::bad(form::both(refusal)));
+    answer.extensions_mut().insert(FormRefused { code: refusal.code.to_owned(), recorded: false });
+    answer
 }
 
 /// Sends the browser on with an answer to what it posted, so that reloading does not post again.

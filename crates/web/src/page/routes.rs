@@ -63,7 +63,12 @@ fn certificates(routes: Routes) -> Routes {
         .add(Row::get("/certificates/import", P::ManageTlsCertificates), c::import::form)
         .add(
             Row::post("/certificates/import", P::ManageTlsCertificates, A::CertificateImport),
-            c::import::import,
+            c::import::upload,
+        )
+        .add(Row::get("/certificates/import/{id}", P::ManageTlsCertificates), c::preview::show)
+        .add(
+            Row::post("/certificates/import/{id}", P::ManageTlsCertificates, A::CertificateImport),
+            c::preview::confirm,
         )
         .add(Row::get("/certificates/remove", P::ManageTlsCertificates), c::remove_form)
         .add(Row::post("/certificates/remove", P::ManageTlsCertificates, A::CertificateRetire), c::remove)
@@ -135,8 +140,12 @@ fn issuers_and_targets(routes: Routes) -> Routes {
 }
 
 fn this_server(routes: Routes) -> Routes {
+    use crate::support::page as s;
     use api_key::page as k;
     routes
+        .add(Row::get("/support", P::ExportCertificate), s::show)
+        .add(Row::get("/support/bundle.zip", P::ExportCertificate), s::bundle)
+        .add(Row::post("/support/check", P::ExportCertificate, A::SupportCheck), s::check)
         .add(Row::get("/", P::ViewCertificates), overview::page::show)
         .add(Row::post("/logout", P::SeeOneself, A::LogOut), session::page::log_out)
         .add(Row::get("/password", P::SeeOneself), session::page::password)

@@ -209,6 +209,7 @@ pub fn job_words(kind: JobKind) -> &'static str {
         JobKind::LineageRenew => "Renew a lineage",
         JobKind::LineageRekey => "Rekey a lineage",
         JobKind::DeploymentRun => "Install a certificate and look from outside",
+        JobKind::CertificateImport => "Store imported certificates",
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Simple {
     wrong: Wrong,
 }
 
+crate::page::refusing!(Simple);
+
 impl Simple {
     /// A form that goes to `action`; `heading` names what it is about.
     pub fn new(frame: Frame, heading: impl Into<String>, action: impl Into<String>) -> Self {

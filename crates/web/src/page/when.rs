@@ -74,12 +74,29 @@ pub fn span(milliseconds: i64) -> String {
 
 /// `1 day`, `2 days`.
 pub fn counted(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", number(count)) }
+}
+
+/// `10,000`: digits in groups of three.
+pub fn number(count: u64) -> String {
+    let digits = count.to_string();
+    let grouped = digits.char_indices().flat_map(|(at, digit)| {
+        let is_start = at > 0 && (digits.len() - at).is_multiple_of(3);
+        is_start.then_some(',').into_iter().chain([digit])
+    });
+    grouped.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_numbers_can_be_read() {
+        let read = [0, 999, 1_000, 10_001, 1_234_567].map(number);
+        assert_eq!(read, ["0", "999", "1,000", "10,001", "1,234,567"]);
+        assert_eq!((counted(1, "key"), counted(10_000, "key")), ("1 key".into(), "10,000 keys".into()));
+    }
 
     #[test]
     fn says_how_far_away_on_both_sides() {
@@ -92,7 +109,7 @@ mod tests {
             (-36 * HOUR, "36 hours ago"),
             (99 * DAY, "in 99 days"),
             (4 * 365 * DAY, "in 4 years"),
-            (i64::MIN, "292471208 years ago"),
+            (i64::MIN, "292,471,208 years ago"),
         ] {
             assert_eq!(relative(milliseconds), words);
         }

@@ -12,7 +12,7 @@ use crate::{
 
 /// Adds every row of the API.
 pub(crate) fn routes(routes: Routes) -> Routes {
-    let groups: [fn(Routes) -> Routes; 11] = [
+    let groups: [fn(Routes) -> Routes; 12] = [
         description,
         oneself,
         x_road_tokens,
@@ -23,6 +23,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         lineages,
         targets_and_jobs,
         issuers,
+        support,
         administration,
     ];
     groups.into_iter().fold(routes, |routes, group| group(routes))
@@ -249,24 +250,40 @@ fn requests(routes: Routes) -> Routes {
         )
 }
 
-fn certificates(routes: Routes) -> Routes {
-    use certificate::{api as c, upload};
+fn imports(routes: Routes) -> Routes {
+    use certificate::{import as i, upload};
     routes
-        .add(
-            Row::get("/api/v1/certificates", P::ViewCertificates)
-                .says("Lists certificates with their findings.")
-                .query(&c::ASKED)
-                .answers_page::<c::CertificateJson>(),
-            c::list,
-        )
         .add(
             Row::post("/api/v1/certificates", P::ManageTlsCertificates, A::CertificateImport)
                 .says("Imports certificates and keys: a raw file, a form with files, or JSON.")
                 .query(&upload::ASKED)
                 .takes::<upload::ImportJson>()
                 .takes_file()
-                .answers::<c::ImportedJson>(201),
-            c::import,
+                .answers::<i::ImportedJson>(201)
+                .answers::<i::ImportedJson>(200)
+                .answers::<job::api::JobJson>(202),
+            i::import,
+        )
+        .add(
+            Row::post("/api/v1/certificates/preview", P::ManageTlsCertificates, A::CertificateImport)
+                .says("Says what an import of the same files would do, and stores nothing.")
+                .query(&upload::ASKED)
+                .takes::<upload::ImportJson>()
+                .takes_file()
+                .answers::<i::PreviewJson>(200),
+            i::preview,
+        )
+}
+
+fn certificates(routes: Routes) -> Routes {
+    use certificate::{api as c, export as e};
+    imports(routes)
+        .add(
+            Row::get("/api/v1/certificates", P::ViewCertificates)
+                .says("Lists certificates with their findings.")
+                .query(&c::ASKED)
+                .answers_page::<c::CertificateJson>(),
+            c::list,
         )
         .add(
             Row::post("/api/v1/certificates/self-signed", P::ManageTlsCertificates, A::CertificateSelfSign)
@@ -284,9 +301,16 @@ fn certificates(routes: Routes) -> Routes {
         .add(
             Row::get("/api/v1/certificates/{hash}/file", P::ExportCertificate)
                 .says("Exports a certificate or its chain.")
-                .query(&c::ASKED_FILE)
+                .query(&e::ASKED_FILE)
                 .answers_file("application/x-pem-file"),
-            c::download,
+            e::download,
+        )
+        .add(
+            Row::post("/api/v1/certificates/{hash}/export", P::ExportPrivateKey, A::KeyExport)
+                .says("Exports a certificate with its private key under a passphrase.")
+                .takes::<e::ExportJson>()
+                .answers_file("application/x-pkcs12"),
+            e::export,
         )
         .add(
             Row::delete("/api/v1/certificates/{hash}", P::ManageTlsCertificates, A::CertificateRetire)
@@ -478,6 +502,26 @@ fn issuers(routes: Routes) -> Routes {
                 .says("Lists profiles.")
                 .answers::<Vec<i::ProfileJson>>(200),
             i::profiles,
+        )
+}
+
+fn support(routes: Routes) -> Routes {
+    use crate::support::api as s;
+    routes
+        .add(
+            Row::get("/api/v1/support/bundle", P::ExportCertificate)
+                .says("Answers certificates, chains and their state for support, never a private key.")
+                .query(&s::ASKED_BUNDLE)
+                .answers_file("application/zip"),
+            s::bundle,
+        )
+        .add(
+            Row::post("/api/v1/support/check", P::ExportCertificate, A::SupportCheck)
+                .says("Looks into files for private keys before they are sent to support.")
+                .takes::<s::CheckJson>()
+                .takes_file()
+                .answers::<s::CheckAnswer>(200),
+            s::check,
         )
 }
 

@@ -31,6 +31,8 @@ struct LogInPage {
     code_open: bool,
 }
 
+crate::page::refusing!(LogInPage);
+
 /// What stands after `?`.
 #[derive(Deserialize)]
 pub struct Asked {

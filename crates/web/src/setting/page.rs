@@ -23,11 +23,13 @@ struct SettingsPage {
     inputs: Vec<Input>,
 }
 
+crate::page::refusing!(SettingsPage);
+
 /// `GET /settings`.
 pub async fn show(visit: Visit<uses::ViewSettings>) -> Page {
     let settings = app::setting::all(visit.app(), visit.by()).await?;
     let frame = visit.frame("Settings", Place::Settings);
-    let start = Entered(values(&settings.identity));
+    let start = Entered::from(values(&settings.identity));
     render(&page(frame, visit.app(), &settings, (&start, Wrong::default())))
 }
 

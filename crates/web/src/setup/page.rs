@@ -44,6 +44,8 @@ struct FormPage {
     pin_again: Input,
 }
 
+crate::page::refusing!(CodePage, FormPage);
+
 #[derive(Template)]
 #[template(path = "setup/recovery.html")]
 struct RecoveryPage {
@@ -138,7 +140,7 @@ pub async fn enter(State(web): State<Web>, PageFields(fields): PageFields) -> Pa
     if !web.app().setup_code().is(entered.text("code")) {
         return render_refused(&code_page(wrong_code()));
     }
-    let start = Entered(vec![("code".to_owned(), entered.text("code").to_owned())]);
+    let start = Entered::from(vec![("code".to_owned(), entered.text("code").to_owned())]);
     render(&form_page(&start, Wrong::default()))
 }
 

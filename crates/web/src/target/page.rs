@@ -56,13 +56,15 @@ pub async fn list(visit: Visit<uses::ViewCertificates>, Query(asked): Query<Aske
     if let Some(file) = sheet(&views).answer(&asked.format) {
         return Ok(file);
     }
+    let mut list = List::new("/targets", &asked);
+    let rows = list.window(&views, |view| view.target.id.to_string()).iter().map(row).collect();
     let kinds = app::target::kinds().iter().filter(|kind| kind.kind() != EDGE);
     render(&TargetsPage {
         frame: visit.frame("Targets", Place::Targets),
         state: format!("{} that certificates are installed in.", counted(views.len() as u64, "place")),
         kinds: kinds.map(|kind| (kind.kind(), kind.about().help)).collect(),
-        list: List::new("/targets", &asked),
-        rows: views.iter().map(row).collect(),
+        list,
+        rows,
     })
 }
 
@@ -293,7 +295,7 @@ pub async fn edit_form(visit: Visit<uses::ManageTargets>, Id(id): Id<TargetId>) 
         ("addresses".to_owned(), view.target.addresses.join("\n")),
     ];
     pairs.extend(view.target.settings.iter().map(|(name, value)| (format!("{PREFIX}{name}"), value.clone())));
-    edit(&visit, &view)?.filled(&Entered(pairs)).show()
+    edit(&visit, &view)?.filled(&Entered::from(pairs)).show()
 }
 
 /// `POST /targets/{id}/edit`.

@@ -1,5 +1,6 @@
 //! What is refused before anything is done (`SECURITY.md` 5.3).
 
+use app::strangers::Refused;
 use axum::body::Body;
 use domain::Role;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN};
@@ -51,6 +52,68 @@ async fn bodies_that_are_refused_store_nothing_and_are_recorded_once() {
     }
     let keys = house.call("GET", KEYS, &key, json!(null)).await;
     assert_eq!(keys.status, StatusCode::FORBIDDEN, "a service administrator sees no keys (XROAD.md 1.8)");
+}
+
+#[tokio::test]
+async fn a_form_that_is_refused_is_recorded_once_whoever_refused_it() {
+    let house = House::new().await;
+    let browser = house.log_in().await;
+    for (path, form, action, code) in [
+        // What the page itself finds wrong.
+        ("/password", "old=a&new=b&again=c", "user.update", "again.differs"),
+        ("/tokens/0/pin", "old_pin=a&new_pin=b&new_pin_again=c", "token.pin_change", "again.differs"),
+        ("/certificates", "action=export", "request", "input.choice"),
+        ("/certificates", "action=dance&selected=00", "request", "input.choice"),
+        ("/certificates", "do=default", "request", "input.choice"),
+        (
+            "/certificates/new",
+            "friendly_name=a&key=ec-p256&token=system&days=many&do=self_signed",
+            "csr.create",
+            "cert.lifetime",
+        ),
+        ("/lineages/new", "name=a&names=a..b&issuer=internal", "lineage.create", "san.syntax"),
+        ("/issuers/internal/withdraw", "confirm=another", "issuer.update", "confirm.name"),
+        // What `app` finds wrong.
+        ("/password", "old=wrong&new=b&again=b", "user.update", "login_failed"),
+        ("/tokens/0/log-in", "pin=wrong", "token.log_in", "pin_incorrect"),
+    ] {
+        let before = house.event_count().await;
+        let kind = "application/x-www-form-urlencoded";
+        let head = browser.request("POST", path, &browser.csrf).header(CONTENT_TYPE, kind);
+        let answer = house.send(head.body(Body::from(form)).unwrap()).await;
+        assert!(matches!(answer.status.as_u16(), 400 | 303), "{path} {form}: {}", answer.status);
+        let newest = house.events(1).await.remove(0);
+        assert_eq!(newest, (action.to_owned(), "refused".to_owned(), code.to_owned()), "{path} {form}");
+        assert_eq!(house.event_count().await, before + 1, "{path} {form}");
+    }
+}
+
+#[tokio::test]
+async fn who_makes_a_key_and_may_not_see_all_is_led_to_its_request() {
+    let house = House::new().await;
+    for (roles, next) in
+        [(Role::ServiceAdministrator, "/certificates/new?key="), (Role::SecurityOfficer, "/keys")]
+    {
+        let key = house.key(&[roles]).await;
+        let head = request("POST", "/keys/new?token=system").header(AUTHORIZATION, &key);
+        let head = head.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let form = format!("label=of+{roles:?}&algorithm=ec-p256");
+        let answer = house.send(head.body(Body::from(form)).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        assert!(answer.header("location").starts_with(next), "{}", answer.header("location"));
+        let asked = request("GET", answer.header("location")).header(AUTHORIZATION, &key);
+        assert_eq!(house.send(asked.body(Body::empty()).unwrap()).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_who_guesses_in_a_form_is_counted_as_one() {
+    let house = House::new().await;
+    let count = |kind| house.fixture.app.strangers().total(kind);
+    let before = (house.event_count().await, count(Refused::Guess));
+    let head = request("POST", "/login").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    house.send(head.body(Body::from("name=nobody&password=guess&code=")).unwrap()).await;
+    assert_eq!((house.event_count().await, count(Refused::Guess)), (before.0, before.1 + 1));
 }
 
 #[tokio::test]

@@ -47,9 +47,11 @@ GET    /api/v1/csrs/{id}/file                  SYRVO
 DELETE /api/v1/csrs/{id}                       SYV
 GET    /api/v1/certificates                    SYRVO
 POST   /api/v1/certificates                    SYV
+POST   /api/v1/certificates/preview            SYV
 POST   /api/v1/certificates/self-signed        SYV
 GET    /api/v1/certificates/{hash}             SYRVO
 GET    /api/v1/certificates/{hash}/file        SYV
+POST   /api/v1/certificates/{hash}/export      S
 DELETE /api/v1/certificates/{hash}             SYV
 PUT    /api/v1/certificates/{hash}/default     SYV
 PUT    /api/v1/certificates/{hash}/activate    SYV
@@ -86,6 +88,8 @@ GET    /api/v1/audit-events/verification       SO
 GET    /api/v1/settings                        SYO
 PUT    /api/v1/settings/identity               Y
 GET    /api/v1/overview                        SYRVO
+GET    /api/v1/support/bundle                  SYV
+POST   /api/v1/support/check                   SYV
 ";
 
 /// The pages, from the same documents: methods, address, who may come.
@@ -112,6 +116,7 @@ POST     /keys/{id}/restore                     SYV
 GET,POST /certificates                          SYRVO
 GET,POST /certificates/new                      SYV
 GET,POST /certificates/import                   SYV
+GET,POST /certificates/import/{id}              SYV
 GET,POST /certificates/remove                   SYV
 GET      /certificates/{id}                     SYRVO
 GET,POST /certificates/{id}/export              SYV
@@ -153,6 +158,9 @@ GET,POST /api-keys/{id}                         Y
 GET,POST /api-keys/{id}/revoke                  Y
 GET      /audit                                 SO
 POST     /audit/verify                          SO
+GET      /support                               SYV
+GET      /support/bundle.zip                    SYV
+POST     /support/check                         SYV
 GET      /settings                              SYO
 POST     /settings                              Y
 ";

@@ -1,29 +1,36 @@
 //! Keys and certificates: tokens, their keys, log-in and log-out, PIN.
 
+use app::cursor;
+use app::filter::KeyFilter;
 use app::key::KeyView;
-use app::token::{Consequences, TokenView};
+use app::token::{Consequences, TokenSummary, TokenView};
 use askama::Template;
+use axum::extract::Query;
 use axum::response::Response;
 use domain::id::TokenId;
-use domain::key::KeyState;
+use domain::key::KeyUsage;
 use domain::permission::uses;
-use domain::token::{TokenKind, TokenState};
+use domain::token::{Token, TokenKind, TokenState};
 use domain::{Moment, Permission};
 use pki::Refusal;
+use serde::Deserialize;
 
 use crate::body::{Id, PageFields};
 use crate::page::confirm::Confirm;
+use crate::page::download::Sheet;
 use crate::page::finding::Badge;
+use crate::page::list::{Asked, List, PAGE};
 use crate::page::rows::{CertificateLine, CsrLine, key_badge, usage_words};
 use crate::page::simple::Simple;
 use crate::page::when::counted;
-use crate::page::words::safe;
+use crate::page::words::{escape, safe};
 use crate::page::{Entered, Flash, Frame, Input, Page, Place, Visit, Wrong, go, render};
 
 #[derive(Template)]
 #[template(path = "token/list.html")]
 struct TokensPage {
     frame: Frame,
+    list: List,
     tokens: Vec<TokenCard>,
 }
 
@@ -38,8 +45,10 @@ struct TokenCard {
     is_in: bool,
     is_out: bool,
     is_locked: bool,
-    open: bool,
+    is_narrowed: bool,
     keys: Vec<KeyRow>,
+    /// Where more of its keys stand.
+    more: Option<String>,
 }
 
 struct KeyRow {
@@ -52,47 +61,109 @@ struct KeyRow {
     can_request: bool,
     csrs: Vec<CsrLine>,
     certificates: Vec<CertificateLine>,
+    /// How many more stand on the key's own page; empty when none.
+    others: String,
 }
 
-/// Keys of a token that are shown open; more stay behind their count until somebody asks.
-const FEW: usize = 20;
+/// Keys of each token that stand beside those of other tokens; a token alone has a whole page of them.
+const FEW: u32 = 20;
 
-/// `GET /keys`.
-pub async fn list(visit: Visit<uses::ViewKeys>) -> Page {
-    let now = visit.now();
-    let tokens = app::token::list(visit.app(), visit.by()).await?;
-    let tokens = tokens.iter().map(|view| card(view, now)).collect();
-    render(&TokensPage { frame: visit.frame("Keys and certificates", Place::Keys), tokens })
+/// Requests and certificates of a key that stand below it, the newest.
+const NEWEST: usize = 3;
+
+/// Whose keys are wanted, beside what every list takes.
+#[derive(Deserialize)]
+pub struct OfToken {
+    #[serde(default)]
+    token: String,
 }
 
-fn card(view: &TokenView, now: Moment) -> TokenCard {
-    let keys: Vec<KeyRow> =
-        view.keys.iter().filter(|key| is_shown(key)).map(|key| key_row(key, now)).collect();
-    TokenCard {
-        id: view.token.id.to_string(),
-        label: safe(&view.token.label),
-        kind: kind_words(view),
-        badge: badge(view),
-        words: words(view),
-        count: counted(keys.len() as u64, "key"),
-        has_pin: view.token.id != TokenId::system(),
-        is_in: view.state == TokenState::LoggedIn,
-        is_out: view.state == TokenState::LoggedOut,
-        is_locked: view.state == TokenState::Locked,
-        open: keys.len() <= FEW,
-        keys,
+/// `GET /keys`: every token with a few of its keys, or one with a page of them.
+pub async fn list(
+    visit: Visit<uses::ViewKeys>,
+    Query(asked): Query<Asked>,
+    Query(OfToken { token: wanted }): Query<OfToken>,
+) -> Page {
+    if let Some(file) = sheet(&visit, &asked).await? {
+        return Ok(file);
     }
+    let mut tokens = Vec::new();
+    for summary in app::token::summaries(visit.app(), visit.by()).await? {
+        if wanted.is_empty() || summary.token.id.as_str() == wanted {
+            tokens.push(card(&visit, &asked, &wanted, &summary).await?);
+        }
+    }
+    let list = List::new("/keys", &asked);
+    render(&TokensPage { frame: visit.frame("Keys and certificates", Place::Keys), list, tokens })
 }
 
-fn is_shown(view: &KeyView) -> bool {
-    match view.key.state {
-        KeyState::Active | KeyState::Retired | KeyState::Compromised => true,
-        KeyState::Destroyed => false,
+async fn card(
+    visit: &Visit<uses::ViewKeys>,
+    asked: &Asked,
+    wanted: &str,
+    summary: &TokenSummary,
+) -> Result<TokenCard, crate::Problem> {
+    let (is_alone, id) = (!wanted.is_empty(), &summary.token.id);
+    let most = if is_alone { PAGE } else { FEW };
+    let filter = KeyFilter { token: Some(id.clone()), text: asked.words(), ..KeyFilter::default() };
+    let after = Some(asked.after.clone()).filter(|after| is_alone && !after.is_empty());
+    let mut keys =
+        app::key::list(visit.app(), visit.by(), filter, app::Page { after, limit: most + 1 }).await?;
+    let mut more = None;
+    if keys.len() > most as usize {
+        keys.truncate(most as usize);
+        let after = keys.last().filter(|_| is_alone).map(|view| cursor::key(&view.key)).unwrap_or_default();
+        more = Some(format!(
+            "/keys?token={}&q={}&after={}",
+            escape(id.as_str()),
+            escape(asked.q.trim()),
+            escape(&after)
+        ));
     }
+    Ok(TokenCard {
+        id: id.to_string(),
+        label: safe(&summary.token.label),
+        kind: kind_words(&summary.token),
+        badge: badge(summary),
+        words: words(summary),
+        count: counted(summary.keys.unsigned_abs(), "active key"),
+        has_pin: *id != TokenId::system(),
+        is_in: summary.state == TokenState::LoggedIn,
+        is_out: summary.state == TokenState::LoggedOut,
+        is_locked: summary.state == TokenState::Locked,
+        is_narrowed: asked.words().is_some(),
+        keys: keys.iter().map(|key| key_row(key, visit.now())).collect(),
+        more,
+    })
+}
+
+/// All keys as a file, if one is asked for.
+async fn sheet(visit: &Visit<uses::ViewKeys>, asked: &Asked) -> Result<Option<Response>, crate::Problem> {
+    if !asked.is_file() {
+        return Ok(None);
+    }
+    let filter = KeyFilter { text: asked.words(), ..KeyFilter::default() };
+    let columns = ["id", "label", "token", "usage", "algorithm", "state", "exportable", "created"];
+    let mut sheet = Sheet::new("keys", columns);
+    for key in app::key::rows(visit.app(), visit.by(), filter, asked.page()).await? {
+        sheet.row([
+            key.id.to_string(),
+            safe(&key.label),
+            key.token.to_string(),
+            key.usage.map_or("", KeyUsage::name).to_owned(),
+            key.algorithm.name().to_owned(),
+            key.state.name().to_owned(),
+            key.exportable.name().to_owned(),
+            key.created.unix().to_string(),
+        ]);
+    }
+    Ok(sheet.answer(&asked.format))
 }
 
 fn key_row(view: &KeyView, now: Moment) -> KeyRow {
     let key = &view.key;
+    let newest = view.certificates.iter().take(NEWEST);
+    let others = view.csrs.len().saturating_sub(NEWEST) + view.certificates.len().saturating_sub(NEWEST);
     KeyRow {
         id: key.id.to_string(),
         label: safe(&key.label),
@@ -101,19 +172,20 @@ fn key_row(view: &KeyView, now: Moment) -> KeyRow {
         usage: usage_words(key.usage),
         badge: key_badge(key.state),
         can_request: crate::key::page::can_request(key),
-        csrs: view.csrs.iter().map(|csr| CsrLine::new(csr, now)).collect(),
-        certificates: view.certificates.iter().map(|entry| CertificateLine::new(entry, now)).collect(),
+        csrs: view.csrs.iter().take(NEWEST).map(|csr| CsrLine::new(csr, now)).collect(),
+        certificates: newest.map(|entry| CertificateLine::new(entry, now)).collect(),
+        others: if others == 0 { String::new() } else { format!("{others} more, on the key’s page") },
     }
 }
 
-fn kind_words(view: &TokenView) -> String {
-    match view.token.kind {
-        TokenKind::Software => format!("software token {}", view.token.id),
-        TokenKind::Pkcs11 => format!("PKCS#11 token {}", view.token.id),
+fn kind_words(token: &Token) -> String {
+    match token.kind {
+        TokenKind::Software => format!("software token {}", token.id),
+        TokenKind::Pkcs11 => format!("PKCS#11 token {}", token.id),
     }
 }
 
-fn badge(view: &TokenView) -> Badge {
+fn badge(view: &TokenSummary) -> Badge {
     match view.state {
         TokenState::LoggedIn => Badge::good("logged in"),
         TokenState::LoggedOut => match view.tries_left {
@@ -127,7 +199,7 @@ fn badge(view: &TokenView) -> Badge {
     }
 }
 
-fn words(view: &TokenView) -> String {
+fn words(view: &TokenSummary) -> String {
     let text = match view.state {
         TokenState::LoggedIn if view.token.id == TokenId::system() => {
             "Opens by itself when the server starts, for what must work with nobody there."

@@ -19,6 +19,7 @@ use crate::page::finding::Badge;
 use crate::page::form::Form;
 use crate::page::list::{Asked, List, matches};
 use crate::page::simple::Simple;
+use crate::page::when::number;
 use crate::page::words::{listed, safe};
 use crate::page::{
     Entered, Flash, Frame, Input, Page, Place, Visit, When, Wrong, go, render, render_refused,
@@ -36,6 +37,8 @@ struct UsersPage {
     password: Input,
     roles: Input,
 }
+
+crate::page::refusing!(UsersPage);
 
 struct Row {
     id: String,
@@ -82,7 +85,8 @@ fn page(
     (held, entered, wrong): (&BTreeSet<Role>, &Entered, Wrong),
 ) -> UsersPage {
     let form = Form::new(entered, &wrong);
-    let rows = users.iter().map(|user| Row {
+    let mut list = List::new("/users", asked);
+    let rows = list.window(users, |user| user.id.to_string()).iter().map(|user| Row {
         id: user.id.to_string(),
         name: safe(&user.name),
         roles: role_words(&user.roles),
@@ -91,8 +95,8 @@ fn page(
     });
     UsersPage {
         state: state(users),
-        list: List::new("/users", asked),
         rows: rows.collect(),
+        list,
         name: form.put(Input::line("name", "Name").hint("Small letters, digits, . - _ @").needed()),
         password: form.put(
             Input::secret("password", "First password")
@@ -108,7 +112,7 @@ fn page(
 fn state(users: &[User]) -> String {
     match users.iter().filter(|user| !user.disabled).count() {
         1 => "1 person may log in.".to_owned(),
-        count => format!("{count} people may log in."),
+        count => format!("{} people may log in.", number(count as u64)),
     }
 }
 

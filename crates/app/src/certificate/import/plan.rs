@@ -270,6 +270,9 @@ impl Planner<'_> {
     ) -> Result<(Chain, Vec<Finding>), Error> {
         let chain = self.issuers.chain(&entry.certificate)?;
         let mut findings = findings(entry, &chain, self.now);
+        if entry.has_key {
+            findings.extend(chain.path_finding());
+        }
         if !self.is_founded_with(&entry.key()) {
             let lineage = series.and_then(Series::lineage).map(|lineage| &lineage.id);
             findings.extend(shared::finding(self.tx, &entry.certificate, lineage)?);

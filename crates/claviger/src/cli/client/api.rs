@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How long it may take to take the connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
+/// The header in which the API says what the receiver of a file should know.
+const FINDINGS: &str = "claviger-findings";
+
 /// A server's address: `https://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server(Url);
@@ -75,6 +78,14 @@ pub struct Answer {
     pub value: Value,
 }
 
+/// A file that the API answered, and what it says about it.
+pub struct Fetched {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// What the receiver should know: findings as the API writes them.
+    pub findings: Vec<Value>,
+}
+
 /// The API of one server.
 pub struct Api {
     http: reqwest::Client,
@@ -128,6 +139,15 @@ impl Api {
         self.bytes(self.with_body(Method::POST, path, body)?).await
     }
 
+    /// The same, with what the server says about the file.
+    pub async fn fetch_with_findings(&self, path: &[&str], body: &Value) -> anyhow::Result<Fetched> {
+        let request = self.with_body(Method::POST, path, body)?;
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        let said = response.headers().get(FINDINGS).and_then(|said| said.to_str().ok());
+        let findings = said.and_then(|said| serde_json::from_str(said).ok()).unwrap_or_default();
+        Ok(Fetched { bytes: self.body(response).await?, findings })
+    }
+
     fn with_body(&self, method: Method, path: &[&str], body: &Value) -> anyhow::Result<RequestBuilder> {
         let bytes = serde_json::to_vec(body)?;
         Ok(self
@@ -165,6 +185,10 @@ impl Api {
 
     async fn bytes(&self, request: RequestBuilder) -> anyhow::Result<Vec<u8>> {
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        self.body(response).await
+    }
+
+    async fn body(&self, response: reqwest::Response) -> anyhow::Result<Vec<u8>> {
         let status = response.status();
         let bytes = response.bytes().await.map_err(|error| self.unreachable(error))?;
         if status.is_success() {

@@ -86,9 +86,7 @@ impl ApiKey {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let on = self.connection.open().await?;
-        let result = self.verb.run(&on).await;
-        on.ended(result)
+        self.connection.run(async |on| self.verb.run(on).await).await
     }
 }
 

@@ -68,9 +68,7 @@ impl List {
             ("until", self.until),
         ];
         let query = self.page.with(filters);
-        let on = self.connection.open().await?;
-        let result = list(&on, &query).await;
-        on.ended(result)
+        self.connection.run(async |on| list(on, &query).await).await
     }
 }
 
@@ -81,9 +79,7 @@ async fn list(on: &Session, query: &[(&str, String)]) -> anyhow::Result<()> {
 impl Check {
     /// Runs it.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let on = self.connection.open().await?;
-        let result = check(&on).await;
-        on.ended(result)
+        self.connection.run(check).await
     }
 }
 

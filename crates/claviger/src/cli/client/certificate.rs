@@ -1,25 +1,23 @@
 //! `cert`: certificates, from import to export.
 
-use std::path::PathBuf;
+mod export;
+mod import;
+
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
+use serde_json::{Map, Value};
 
-use super::api::Answer;
+use self::export::Export;
+use self::import::Import;
 use super::connection::Connection;
-use super::detail::{self, Detail, Section};
+use super::detail::{Detail, Section};
 use super::lineage::Change;
 use super::list::{self, Page};
-use super::material::{self, Identity, KeyChoice, put};
-use super::refused::Refused;
-use super::session::{Output, Session, items, text};
-use super::table::{self, Column, findings, hash, moment, plain};
-use crate::cli::ink::Ink;
-use crate::cli::{file, output, secret};
+use super::material::{self, Identity, KeyChoice};
+use super::session::Session;
+use super::table::{Column, findings, hash, moment, plain};
 
 /// Certificates. One is named by its hash, its name, or the first digits of its hash.
 #[derive(Debug, Args)]
@@ -42,16 +40,26 @@ enum Verb {
         /// The certificate
         certificate: String,
     },
-    /// Import a CA's answer, or certificates with their key; any order, PEM or DER
+    /// Import a CA's answer, or certificates with their key; any order, any format
     #[command(after_help = "\
-The answer finds its key and its request by itself, however old they are.
+The answer finds its key and its request by itself, however old they are. PEM, DER, PKCS#7, PKCS#12 and Java key stores
+are told by their content.
 
 Examples:
-  claviger cert import answer.pem
+  claviger cert import answer.pem --preview
+  claviger cert import answer.pem intermediate.pem
+  claviger cert import site.p12 --passphrase-file pass.txt
   claviger cert import site.key fullchain.pem --friendly-name \"old nginx\"")]
     Import(Import),
-    /// Write a certificate or its chain into a file
-    #[command(after_help = "Example: claviger cert export shop.example --form fullchain --out fullchain.pem")]
+    /// Write a certificate, its chain or its private key into a file, in the form that somebody else wants
+    #[command(after_help = "\
+A private key leaves only under a passphrase of 12 or more characters, and that it left is recorded on it for ever.
+
+Examples:
+  claviger cert export shop.example --form fullchain --out fullchain.pem
+  claviger cert export shop.example --form p12 --passphrase-file pass.txt --out shop.p12
+  claviger cert export shop.example --form nginx --key --passphrase-file pass.txt --out shop.tar.gz
+  claviger cert export shop.example --form p7b --members all --root --out shop.p7b")]
     Export(Export),
     /// Make a self-signed certificate
     #[command(after_help = "Example: claviger cert self-sign test --subject CN=test.example --days 30")]
@@ -109,43 +117,6 @@ struct List {
 }
 
 #[derive(Debug, Args)]
-struct Import {
-    /// The files
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
-    /// A file with the passphrase of what is encrypted; it is asked for if left out
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
-    /// Its name; that of its request or key, or its common name, if left out
-    #[arg(long, value_name = "NAME")]
-    friendly_name: Option<String>,
-    /// The token that takes a private key: 0 or system (if left out)
-    #[arg(long, value_name = "ID")]
-    token: Option<String>,
-    /// The lineage that the answer is for; found by key or request if left out
-    #[arg(long, value_name = "LINEAGE")]
-    lineage: Option<String>,
-    /// When an imported key may leave: never, to_targets or with_passphrase (if left out)
-    #[arg(long, value_name = "WHEN")]
-    exportable: Option<String>,
-}
-
-#[derive(Debug, Args)]
-struct Export {
-    /// The certificate
-    certificate: String,
-    /// pem (if left out), der, chain or fullchain
-    #[arg(long, value_name = "FORM", default_value = "pem")]
-    form: String,
-    /// The root too, in chain and fullchain
-    #[arg(long)]
-    root: bool,
-    /// The file to make; standard output if left out
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 struct SelfSign {
     /// Its name; a new key gets it too
     friendly_name: String,
@@ -156,9 +127,6 @@ struct SelfSign {
     /// Days of validity, 1 to 3650
     #[arg(long, value_name = "DAYS", default_value_t = 365)]
     days: u32,
-    /// The lineage that it renews
-    #[arg(long, value_name = "LINEAGE")]
-    lineage: Option<String>,
 }
 
 const COLUMNS: [Column; 6] = [
@@ -235,9 +203,7 @@ const MADE: Detail = Detail {
 impl Certificate {
     /// Runs it.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let on = self.connection.open().await?;
-        let result = self.verb.run(&on).await;
-        on.ended(result)
+        self.connection.run(async |on| self.verb.run(on).await).await
     }
 }
 
@@ -245,10 +211,7 @@ impl Verb {
     async fn run(self, on: &Session) -> anyhow::Result<()> {
         match self {
             Self::List(list) => list.run(on).await,
-            Self::Show { certificate } => {
-                let hash = on.id(&list::CERTIFICATE, &certificate).await?;
-                on.detail(&on.api.get(&["certificates", &hash], &[]).await?, &DETAIL)
-            }
+            Self::Show { certificate } => on.show(&list::CERTIFICATE, &certificate, &DETAIL).await,
             Self::Import(import) => import.run(on).await,
             Self::Export(export) => export.run(on).await,
             Self::SelfSign(wanted) => wanted.run(on).await,
@@ -302,102 +265,6 @@ impl List {
     }
 }
 
-impl Import {
-    async fn run(self, on: &Session) -> anyhow::Result<()> {
-        let given = self.passphrase_file.as_deref().map(secret::read_file).transpose()?;
-        let mut body = self.body(on).await?;
-        let answer = match send(on, &mut body, given.as_ref()).await {
-            Err(error) if given.is_none() && needs_passphrase(&error) && secret::can_ask() => {
-                let asked = secret::ask("Passphrase of the files")?;
-                send(on, &mut body, Some(&asked)).await?
-            }
-            sent => sent?,
-        };
-        match on.output {
-            Output::Json => Ok(output::line(&answer.text)?),
-            Output::People => Ok(output::text(&imported(&answer.value, Ink::for_output()))?),
-        }
-    }
-
-    async fn body(&self, on: &Session) -> anyhow::Result<Map<String, Value>> {
-        let mut files = Vec::with_capacity(self.files.len());
-        for path in &self.files {
-            let bytes = std::fs::read(path).map(Zeroizing::new);
-            let bytes = bytes.with_context(|| format!("cannot read {}", path.display()))?;
-            files.push(Value::from(material::base64(&bytes)));
-        }
-        let mut body = Map::from_iter([("files".to_owned(), Value::Array(files))]);
-        let lineage = material::lineage(on, self.lineage.as_deref()).await?;
-        let said = [
-            ("friendly_name", self.friendly_name.clone()),
-            ("token", self.token.clone()),
-            ("lineage", lineage),
-            ("exportable", self.exportable.clone()),
-        ];
-        put(&mut body, said);
-        Ok(body)
-    }
-}
-
-async fn send(
-    on: &Session,
-    body: &mut Map<String, Value>,
-    passphrase: Option<&Zeroizing<String>>,
-) -> anyhow::Result<Answer> {
-    if let Some(passphrase) = passphrase {
-        body.insert("passphrase".to_owned(), json!(passphrase.as_str()));
-    }
-    on.api.send(Method::POST, &["certificates"], &Value::Object(body.clone())).await
-}
-
-fn needs_passphrase(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refused>().is_some_and(|refused| refused.code() == "pass.needed")
-}
-
-/// What came of an import: the certificates, what they answered, and what is to be done about them.
-fn imported(value: &Value, ink: Ink) -> String {
-    let part = |name| value.get(name).map_or(&[][..], items);
-    let certificates = part("certificates");
-    let mut text = String::new();
-    if !certificates.is_empty() {
-        text.push_str(&table::render(certificates, &COLUMNS, ink));
-        text.push('\n');
-    }
-    let said = [
-        ("private key", part("keys")),
-        ("request answered", part("fulfilled")),
-        ("current certificate now of lineage", part("became_current")),
-    ];
-    for (label, ids) in said {
-        for id in ids.iter().filter_map(Value::as_str) {
-            text.push_str(&format!("{label}: {}\n", pki::name::inert(id)));
-        }
-    }
-    let of_certificates =
-        certificates.iter().flat_map(|certificate| certificate.get("findings").map_or(&[][..], items));
-    let mut all: Vec<Value> = Vec::new();
-    for finding in part("findings").iter().chain(of_certificates) {
-        let is_known = all.iter().any(|known| {
-            ["code", "where"].iter().all(|field| self::text(known, field) == self::text(finding, field))
-        });
-        if !is_known {
-            all.push(finding.clone());
-        }
-    }
-    text.push_str(&detail::findings(&all, ink));
-    text
-}
-
-impl Export {
-    async fn run(self, on: &Session) -> anyhow::Result<()> {
-        let hash = on.id(&list::CERTIFICATE, &self.certificate).await?;
-        let root = self.root.then(|| ("root", "true".to_owned()));
-        let query: Vec<_> = [("form", self.form)].into_iter().chain(root).collect();
-        let bytes = on.api.download(&["certificates", &hash, "file"], &query).await?;
-        file::write_or_print(self.out.as_deref(), &bytes)
-    }
-}
-
 impl SelfSign {
     async fn run(self, on: &Session) -> anyhow::Result<()> {
         let mut body = Map::from_iter([
@@ -406,26 +273,7 @@ impl SelfSign {
         ]);
         self.identity.put(&mut body);
         self.key.put(on, &mut body).await?;
-        put(&mut body, [("lineage", material::lineage(on, self.lineage.as_deref()).await?)]);
         let answer = on.api.send(Method::POST, &["certificates", "self-signed"], &body.into()).await?;
         on.detail(&answer, &MADE)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_import_says_each_finding_once() {
-        let finding = json!({ "code": "chain.incomplete", "severity": "error", "what": "a link is missing",
-            "where": "CN=a", "repair": "Import it." });
-        let value = json!({
-            "certificates": [{ "hash": "ab", "friendly_name": "shop", "findings": [finding.clone()] }],
-            "fulfilled": ["csr-1"], "became_current": ["lin-1"], "keys": [], "findings": [finding],
-        });
-        let text = imported(&value, Ink::PLAIN);
-        assert_eq!(text.matches("chain.incomplete").count(), 1, "{text}");
-        assert!(text.contains("request answered: csr-1\n") && text.contains("of lineage: lin-1\n"), "{text}");
     }
 }

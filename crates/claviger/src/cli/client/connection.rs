@@ -1,6 +1,7 @@
 //! Where the server is, who we are to it, and how it is recognised.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -43,8 +44,23 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Runs a verb on the server, and tells how it ended.
+    pub async fn run(
+        self,
+        verb: impl AsyncFnOnce(&Session) -> anyhow::Result<()>,
+    ) -> anyhow::Result<ExitCode> {
+        let on = self.open().await?;
+        let result = verb(&on).await;
+        on.ended(result)
+    }
+
+    /// Whether the answer is for a program, for verbs that need no server.
+    pub fn wants_json(&self) -> bool {
+        self.json
+    }
+
     /// Gets ready to talk to the server. At first contact a person is asked whether it is the right one.
-    pub async fn open(self) -> anyhow::Result<Session> {
+    async fn open(self) -> anyhow::Result<Session> {
         let mut profiles = Profiles::read()?;
         let (name, profile) = profiles.choose(self.profile.as_deref(), self.server.as_ref())?;
         let server = match self.server.clone().or_else(|| profile.server.clone()) {

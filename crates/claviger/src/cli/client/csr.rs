@@ -150,9 +150,7 @@ impl Csr {
         if let Verb::New(new) = self.verb {
             return new.run();
         }
-        let on = self.connection.open().await?;
-        let result = self.verb.run(&on).await;
-        on.ended(result)
+        self.connection.run(async |on| self.verb.run(on).await).await
     }
 }
 
@@ -160,17 +158,12 @@ impl Verb {
     async fn run(self, on: &Session) -> anyhow::Result<()> {
         match self {
             Self::List(list) => list.run(on).await,
-            Self::Show { csr } => {
-                let id = on.id(&list::CSR, &csr).await?;
-                on.detail(&on.api.get(&["csrs", &id], &[]).await?, &DETAIL)
-            }
+            Self::Show { csr } => on.show(&list::CSR, &csr, &DETAIL).await,
             Self::Create(wanted) => wanted.run(on).await,
             Self::New(new) => new.run().map(drop),
             Self::File(wanted) => wanted.run(on).await,
             Self::Withdraw { csr } => {
-                let id = on.id(&list::CSR, &csr).await?;
-                let answer = on.api.call(Method::DELETE, &["csrs", &id]).await?;
-                on.done(&answer, "The CSR is withdrawn; its key stays.")
+                on.remove(&list::CSR, &csr, "The CSR is withdrawn; its key stays.").await
             }
         }
     }

@@ -99,9 +99,7 @@ const DETAIL: Detail = Detail {
 impl Issuer {
     /// Runs it.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let on = self.connection.open().await?;
-        let result = self.verb.run(&on).await;
-        on.ended(result)
+        self.connection.run(async |on| self.verb.run(on).await).await
     }
 }
 

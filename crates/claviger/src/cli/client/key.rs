@@ -168,9 +168,7 @@ const DETAIL: Detail = Detail {
 impl Key {
     /// Runs it.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let on = self.connection.open().await?;
-        let result = self.verb.run(&on).await;
-        on.ended(result)
+        self.connection.run(async |on| self.verb.run(on).await).await
     }
 }
 
@@ -186,10 +184,7 @@ impl Verb {
                 ];
                 on.list(&on.api.get(&["private-keys"], &list.page.with(filters)).await?, &COLUMNS)
             }
-            Self::Show { key } => {
-                let id = on.id(&list::KEY, &key).await?;
-                on.detail(&on.api.get(&["private-keys", &id], &[]).await?, &DETAIL)
-            }
+            Self::Show { key } => on.show(&list::KEY, &key, &DETAIL).await,
             Self::Generate(wanted) => generate(on, wanted).await,
             Self::Rename { key, name } => {
                 change(on, &key, &json!({ "label": name }), "The key has its new name.").await
@@ -199,12 +194,12 @@ impl Verb {
                     .await
             }
             Self::Retire { key } => {
-                let id = on.id(&list::KEY, &key).await?;
-                let answer = on.api.call(Method::DELETE, &["private-keys", &id]).await?;
-                on.done(
-                    &answer,
+                on.remove(
+                    &list::KEY,
+                    &key,
                     "The key is retired. `claviger key restore` brings it back while it is kept.",
                 )
+                .await
             }
             Self::Restore { key } => {
                 let id = on.id(&list::KEY, &key).await?;

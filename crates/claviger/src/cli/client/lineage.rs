@@ -230,9 +230,7 @@ pub const DETAIL: Detail = Detail {
 impl Lineage {
     /// Runs it.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let on = self.connection.open().await?;
-        let result = self.verb.run(&on).await;
-        on.ended(result)
+        self.connection.run(async |on| self.verb.run(on).await).await
     }
 }
 
@@ -248,10 +246,7 @@ impl Verb {
                 ];
                 on.list(&on.api.get(&["lineages"], &list.page.with(filters)).await?, &COLUMNS)
             }
-            Self::Show { lineage } => {
-                let id = on.id(&list::LINEAGE, &lineage).await?;
-                on.detail(&on.api.get(&["lineages", &id], &[]).await?, &DETAIL)
-            }
+            Self::Show { lineage } => on.show(&list::LINEAGE, &lineage, &DETAIL).await,
             Self::Create(wanted) => {
                 let mut body = wanted.rules.body(on).await?;
                 wanted.identity.put(&mut body);
@@ -266,9 +261,7 @@ impl Verb {
             Self::Renew { lineage, wait } => again(on, &lineage, "renew", &wait).await,
             Self::Rekey { lineage, wait } => again(on, &lineage, "rekey", &wait).await,
             Self::Retire { lineage } => {
-                let id = on.id(&list::LINEAGE, &lineage).await?;
-                let answer = on.api.call(Method::DELETE, &["lineages", &id]).await?;
-                on.done(&answer, "The lineage is removed; its certificates stay.")
+                on.remove(&list::LINEAGE, &lineage, "The lineage is removed; its certificates stay.").await
             }
         }
     }

@@ -12,6 +12,7 @@ pub mod issuer;
 pub mod job;
 pub mod key;
 pub mod lineage;
+pub mod support;
 pub mod target;
 pub mod token;
 pub mod user;

@@ -1,6 +1,7 @@
 //! A server that is ready to be asked, and the form in which its answers are wanted.
 
 use anyhow::bail;
+use reqwest::Method;
 use serde_json::Value;
 
 use super::api::{Answer, Api};
@@ -50,6 +51,19 @@ impl Session {
             Output::Json => Ok(output::line(&answer.text)?),
             Output::People => Ok(output::text(&detail.render(&answer.value, Ink::for_output()))?),
         }
+    }
+
+    /// Prints one thing that a person named.
+    pub async fn show(&self, kind: &Kind, named: &str, detail: &Detail) -> anyhow::Result<()> {
+        let id = self.id(kind, named).await?;
+        self.detail(&self.api.get(&[kind.path, &id], &[]).await?, detail)
+    }
+
+    /// Removes one thing that a person named, and says so.
+    pub async fn remove(&self, kind: &Kind, named: &str, sentence: &str) -> anyhow::Result<()> {
+        let id = self.id(kind, named).await?;
+        let answer = self.api.call(Method::DELETE, &[kind.path, &id]).await?;
+        self.done(&answer, sentence)
     }
 
     /// Says that something was done. Programs get the answer, if it had one.

@@ -152,9 +152,7 @@ const DETAIL: Detail = Detail {
 impl Target {
     /// Runs it.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let on = self.connection.open().await?;
-        let result = self.verb.run(&on).await;
-        on.ended(result)
+        self.connection.run(async |on| self.verb.run(on).await).await
     }
 }
 
@@ -175,9 +173,8 @@ impl Verb {
             }
             Self::Update { target, rename, settings } => update(on, &target, rename, &settings).await,
             Self::Retire { target } => {
-                let id = on.id(&list::TARGET, &target).await?;
-                let answer = on.api.call(Method::DELETE, &["targets", &id]).await?;
-                on.done(&answer, "The target is removed; what is installed there stays.")
+                on.remove(&list::TARGET, &target, "The target is removed; what is installed there stays.")
+                    .await
             }
             Self::Deploy { target, lineage, wait } => {
                 let target = on.id(&list::TARGET, &target).await?;

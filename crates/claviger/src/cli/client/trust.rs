@@ -38,7 +38,7 @@ impl Trust {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let contents =
             pki::format::read(&bytes, None).with_context(|| format!("{} cannot be used", path.display()))?;
-        let certificates: Vec<_> = contents.items.into_iter().filter_map(certificate).collect();
+        let certificates: Vec<_> = contents.items.into_iter().filter_map(Item::into_certificate).collect();
         if certificates.is_empty() {
             bail!("there is no certificate in {}", path.display());
         }
@@ -67,13 +67,6 @@ impl Trust {
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok((config, stranger))
-    }
-}
-
-fn certificate(item: Item) -> Option<pki::Certificate> {
-    match item {
-        Item::Certificate(certificate) => Some(certificate),
-        Item::PrivateKey(_) | Item::Csr(_) => None,
     }
 }
 

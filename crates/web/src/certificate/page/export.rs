@@ -1,20 +1,22 @@
 //! Export: what goes into the file, and in which form.
 
-use app::certificate::{CertificateView, ExportForm, WithRoot};
+use app::certificate::{CertificateView, ExportForm, KeySecret, Leaf, Members, Part, Wanted};
 use askama::Template;
 use domain::key::Exportable;
 use domain::permission::uses;
-use domain::{Permission, authorize};
-use pki::format::pem_write;
-use pki::{Fingerprint, Refusal};
+use domain::{Moment, Permission, authorize};
+use pki::format::pkcs12_write::Strength;
+use pki::{Certificate, Fingerprint, Refusal};
 use zeroize::Zeroizing;
 
 use crate::Problem;
 use crate::body::{Id, PageFields};
-use crate::page::download::attachment;
-use crate::page::field::{Control, choice};
+use crate::certificate::export::answer;
+use crate::page::field::{Choice, Control, choice};
 use crate::page::form::Form;
 use crate::page::rows::name_of;
+use crate::page::when::utc_words;
+use crate::page::words::safe;
 use crate::page::{Entered, Frame, Input, Page, Place, Visit, Wrong, render, render_refused};
 
 #[derive(Template)]
@@ -26,45 +28,58 @@ struct ExportPage {
     name: String,
     certificate: Input,
     chain: Input,
-    root: Input,
+    members: Option<Input>,
     key_allowed: bool,
     key_words: &'static str,
     key: Input,
     passphrase: Input,
     form: Input,
+    legacy: Input,
+    /// Shown once a passphrase was entered that some programs cannot take.
+    known: Option<Input>,
 }
+
+crate::page::refusing!(ExportPage);
 
 type Exporter = Visit<uses::ExportCertificate>;
 
 /// `GET /certificates/{id}/export`.
 pub async fn form(visit: Exporter, Id(id): Id<Fingerprint>) -> Page {
-    let start = [("certificate", "yes"), ("chain", "yes"), ("form", "pem")];
-    let start = Entered(start.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
-    render(&page(&visit, &id, &start, Wrong::default()).await?)
+    let view = seen(&visit, &id).await?;
+    let start = [("certificate", "yes"), ("chain", "yes"), ("form", ExportForm::Fitting.name())];
+    let mut start = start.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    // Clients have the root: it goes along only when somebody ticks it.
+    let members = view.above().into_iter().filter(|one| !is_root(&view, one));
+    start.extend(members.map(|one| ("member".to_owned(), one.fingerprint().to_string())));
+    render(&page(&visit, &view, &Entered::from(start), Wrong::default()).await?)
+}
+
+async fn seen(visit: &Exporter, id: &Fingerprint) -> Result<CertificateView, Problem> {
+    let see = authorize(visit.actor(), uses::ViewCertificates, &id.to_string()).map_err(app::Error::from)?;
+    Ok(app::certificate::find(visit.app(), &see, id).await?)
+}
+
+fn is_root(view: &CertificateView, one: &Certificate) -> bool {
+    view.chain.root.as_ref().is_some_and(|root| root.fingerprint() == one.fingerprint())
 }
 
 async fn page(
     visit: &Exporter,
-    id: &Fingerprint,
+    view: &CertificateView,
     entered: &Entered,
     wrong: Wrong,
 ) -> Result<ExportPage, Problem> {
-    let see = authorize(visit.actor(), uses::ViewCertificates, &id.to_string()).map_err(app::Error::from)?;
-    let view = app::certificate::find(visit.app(), &see, id).await?;
-    let key_words = key_words(visit, &view).await?;
+    let key_words = key_words(visit, view).await?;
     let form = Form::new(entered, &wrong);
     let check = |name, label| form.put(Input::new(name, label, Control::Check));
-    let forms = vec![
-        choice("pem", "PEM: everything ticked, in one file"),
-        choice("der", "DER: the certificate alone"),
-    ];
+    let is_not_ascii = wrong.about("passphrase").iter().any(|text| text.contains(KNOWN));
     Ok(ExportPage {
         frame: visit.frame("Export", Place::Certificates),
-        id: id.to_string(),
+        id: view.entry.fingerprint().to_string(),
         name: name_of(&view.entry),
         certificate: check("certificate", "Include Certificate"),
         chain: check("chain", "Include Certificate Chain"),
-        root: check("root", "Include the root certificate too (clients have it)"),
+        members: members(view).map(|input| form.put(input)),
         key_allowed: key_words.is_empty(),
         key_words,
         key: check("key", "Include Private Key"),
@@ -72,9 +87,38 @@ async fn page(
             Input::secret("passphrase", "Passphrase")
                 .hint("For the private key: 12 or more characters. Nobody can read the file without it."),
         ),
-        form: form.put(Input::select("form", "Form", forms)),
+        form: form.put(Input::select("form", "Form", forms(key_words.is_empty())).hint(
+            "DER is used for just the server certificate, PKCS#8 for just the private key, PKCS#7 for multiple certificates, PKCS#12 for certificate and private key with or without the chain.",
+        )),
+        legacy: form.put(Input::new("legacy", "For an old device: 3DES and SHA-1", Control::Check).hint(
+            "PKCS#12 only. As in the last century: whoever gets the file tries passphrases fast. Tick it only if the device refuses the file without, and delete the file when it was imported there.",
+        )),
+        known: is_not_ascii.then(|| Input::new("known", KNOWN, Control::Check)),
         wrong,
     })
+}
+
+const KNOWN: &str = "The receiver takes this passphrase";
+
+/// Each member of the chain with a tick.
+fn members(view: &CertificateView) -> Option<Input> {
+    let choices: Vec<Choice> = view
+        .above()
+        .iter()
+        .map(|one| {
+            let ends = utc_words(Moment::from(one.not_after()));
+            let root = if is_root(view, one) { ". The root certificate: clients have it" } else { "" };
+            let label = format!("{}, ends {ends}{root}", safe(&one.subject().to_string()));
+            choice(one.fingerprint().to_string(), label)
+        })
+        .collect();
+    (!choices.is_empty()).then(|| Input::new("member", "What of the chain", Control::Checks(choices)))
+}
+
+/// The forms, without those for a private key where none can go along.
+fn forms(with_key: bool) -> Vec<Choice> {
+    let offered = ExportForm::ALL.iter().filter(|form| with_key || form.key() != Part::Always);
+    offered.map(|form| choice(form.name(), form.label())).collect()
 }
 
 /// Why the private key cannot go along; empty when it can.
@@ -95,130 +139,126 @@ async fn key_words(visit: &Exporter, view: &CertificateView) -> Result<&'static 
     }
 }
 
-/// What is ticked.
-struct Ticked {
-    certificate: bool,
-    chain: Option<WithRoot>,
-    key: bool,
-    der: bool,
-}
-
 /// `POST /certificates/{id}/export`: answers the file.
 pub async fn export(visit: Exporter, Id(id): Id<Fingerprint>, PageFields(fields): PageFields) -> Page {
     let entered = Entered(fields);
-    let root = if entered.has("root") { WithRoot::Included } else { WithRoot::LeftOut };
-    let ticked = Ticked {
-        certificate: entered.has("certificate"),
-        chain: entered.has("chain").then_some(root),
-        key: entered.has("key"),
-        der: entered.text("form") == "der",
-    };
-    let made = match check(&ticked) {
-        Some(wrong) => Err(wrong),
-        None => make(&visit, &id, &ticked, entered.exact("passphrase")).await?,
+    let made = match wanted(&entered) {
+        Ok(wanted) if entered.has("key") => with_key(&visit, &id, &wanted, &entered).await?,
+        Ok(wanted) => without_key(&visit, &id, &wanted).await?,
+        Err(wrong) => Err(wrong),
     };
     match made {
-        Ok((name, media_type, bytes)) => Ok(attachment(&name, media_type, bytes)),
-        Err(wrong) => render_refused(&page(&visit, &id, &entered, wrong).await?),
-    }
-}
-
-fn check(ticked: &Ticked) -> Option<Wrong> {
-    if ticked.der && ticked.key {
-        let refusal = Refusal::new(
-            "export.form",
-            "DER holds the certificate alone",
-            "Choose PEM to take the private key along.",
-        );
-        return Some(Wrong::field("form", refusal));
-    }
-    if !ticked.certificate && ticked.chain.is_none() && !ticked.key {
-        let refusal =
-            Refusal::new("export.nothing", "nothing is ticked", "Tick what should go into the file.");
-        return Some(Wrong::field("certificate", refusal));
-    }
-    None
-}
-
-type File = (String, &'static str, Vec<u8>);
-
-async fn make(
-    visit: &Exporter,
-    id: &Fingerprint,
-    ticked: &Ticked,
-    passphrase: &str,
-) -> Result<Result<File, Wrong>, Problem> {
-    let mut text = Zeroizing::new(Vec::new());
-    if ticked.key {
-        match private_key(visit, id, passphrase).await? {
-            Ok(pem) => text.extend_from_slice(pem.as_bytes()),
-            Err(wrong) => return Ok(Err(wrong)),
+        Ok(exported) => Ok(answer(exported)),
+        Err(wrong) => {
+            let view = seen(&visit, &id).await?;
+            render_refused(&page(&visit, &view, &entered, wrong).await?)
         }
     }
-    let form = match (ticked.der, ticked.certificate, ticked.chain) {
-        (true, _, _) => Some(ExportForm::Der),
-        (false, true, Some(root)) => Some(ExportForm::FullchainPem(root)),
-        (false, true, None) => Some(ExportForm::Pem),
-        (false, false, Some(root)) => Some(ExportForm::ChainPem(root)),
-        (false, false, None) => None,
+}
+
+/// What is ticked.
+fn wanted(entered: &Entered) -> Result<Wanted, Wrong> {
+    let form: Result<ExportForm, _> = entered.text("form").parse();
+    let ids: Result<Vec<Fingerprint>, _> = entered.all("member").iter().map(|id| id.parse()).collect();
+    let (Ok(form), Ok(ids)) = (form, ids) else {
+        let what = "the form holds what this page does not offer";
+        return Err(Wrong::whole(Refusal::new("input.value", what, "Load the page again.")));
     };
-    let mut name = format!("key-{}.pem", &id.to_string()[..16]);
-    let mut media_type = "application/x-pem-file";
-    if let Some(form) = form {
-        let file = match app::certificate::export(visit.app(), visit.by(), id, form).await {
-            Ok(file) => file,
-            Err(error) => return Ok(Err(Wrong::of(error)?)),
-        };
-        text.extend_from_slice(&file.bytes);
-        if !ticked.key {
-            (name, media_type) = (file.name, file.media_type);
-        }
-    }
-    Ok(Ok((name, media_type, std::mem::take(&mut *text))))
+    let members = match entered.has("chain") {
+        true if !ids.is_empty() => Members::These(ids),
+        true | false => Members::None,
+    };
+    let certificate = if entered.has("certificate") { Leaf::Included } else { Leaf::LeftOut };
+    Ok(Wanted { form, certificate, members })
 }
 
-/// The encrypted private key as PEM.
-async fn private_key(
+type Made = Result<app::certificate::Exported, Wrong>;
+
+/// Nothing of it stands in the audit log yet: nothing would have been changed.
+async fn without_key(visit: &Exporter, id: &Fingerprint, wanted: &Wanted) -> Result<Made, Problem> {
+    match app::certificate::export(visit.app(), visit.by(), id, wanted).await {
+        Ok(exported) => Ok(Ok(exported)),
+        Err(app::Error::Refused(refusal) | app::Error::Conflict(refusal)) => {
+            Ok(Err(Wrong::whole(refusal).placed(field_of)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn with_key(
     visit: &Exporter,
     id: &Fingerprint,
-    passphrase: &str,
-) -> Result<Result<Zeroizing<String>, Wrong>, Problem> {
-    let see = authorize(visit.actor(), uses::ViewCertificates, &id.to_string()).map_err(app::Error::from)?;
-    let key = app::certificate::find(visit.app(), &see, id).await?.entry.key();
-    let Ok(by) = authorize(visit.actor(), uses::ExportPrivateKey, &key.to_string()) else {
+    wanted: &Wanted,
+    entered: &Entered,
+) -> Result<Made, Problem> {
+    let Ok(by) = authorize(visit.actor(), uses::ExportPrivateKey, &id.to_string()) else {
         return Err(Problem::forbidden(Permission::ExportPrivateKey));
     };
-    match app::key::export(visit.app(), &by, &key, passphrase).await {
-        Ok(der) => Ok(Ok(Zeroizing::new(pem_write::encrypted_key(&der)))),
-        Err(error) => {
-            let about = |refusal: &Refusal| refusal.code.starts_with("pass.").then_some("passphrase");
-            Ok(Err(Wrong::of(error)?.placed(about)))
-        }
+    let passphrase = Zeroizing::new(entered.exact("passphrase").to_owned());
+    // A form that is chosen by what is ticked becomes PKCS#12 where both are.
+    let becomes_pkcs12 = wanted.form == ExportForm::Fitting && wanted.certificate == Leaf::Included;
+    let is_pkcs12 = wanted.form.is_pkcs12() || becomes_pkcs12;
+    if is_pkcs12 && !passphrase.is_ascii() && !entered.has("known") {
+        let what =
+            "the passphrase has characters that Java's keytool and some devices cannot take in PKCS#12";
+        let repair = format!("Use those of a US keyboard; or enter it again and tick “{KNOWN}”.");
+        return Ok(Err(Wrong::field("passphrase", Refusal::new("pass.not_ascii", what, repair))));
+    }
+    let strength = if entered.has("legacy") { Strength::Legacy } else { Strength::Modern };
+    let secret = KeySecret { passphrase, strength };
+    match app::certificate::export_with_key(visit.app(), &by, id, wanted, secret).await {
+        Ok(exported) => Ok(Ok(exported)),
+        Err(error) => Ok(Err(Wrong::of(error)?.placed(field_of))),
+    }
+}
+
+fn field_of(refusal: &Refusal) -> Option<&'static str> {
+    match refusal.code {
+        "export.form" => Some("form"),
+        "export.nothing" => Some("certificate"),
+        "export.member" | "chain.incomplete" => Some("member"),
+        code => code.starts_with("pass.").then_some("passphrase"),
     }
 }
 
 /// `GET /certificates/{id}/certificate.pem`.
 pub async fn pem(visit: Exporter, Id(id): Id<Fingerprint>) -> Page {
-    let file = app::certificate::export(visit.app(), visit.by(), &id, ExportForm::Pem).await?;
-    Ok(attachment(&file.name, file.media_type, file.bytes))
+    let wanted = Wanted::usual(ExportForm::Pem);
+    Ok(answer(app::certificate::export(visit.app(), visit.by(), &id, &wanted).await?))
 }
 
 /// `GET /certificates/{id}/certificate.cer`.
 pub async fn der(visit: Exporter, Id(id): Id<Fingerprint>) -> Page {
-    let file = app::certificate::export(visit.app(), visit.by(), &id, ExportForm::Der).await?;
-    Ok(attachment(&file.name, file.media_type, file.bytes))
+    let wanted = Wanted::usual(ExportForm::Der);
+    Ok(answer(app::certificate::export(visit.app(), visit.by(), &id, &wanted).await?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn entered(pairs: &[(&str, &str)]) -> Entered {
+        Entered::from(
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>(),
+        )
+    }
+
     #[test]
-    fn der_never_takes_a_key_along_and_an_empty_file_is_refused() {
-        let ticked = |certificate, key, der| Ticked { certificate, chain: None, key, der };
-        assert!(check(&ticked(true, true, true)).is_some());
-        assert!(check(&ticked(false, false, false)).is_some());
-        assert!(check(&ticked(true, true, false)).is_none());
-        assert!(check(&ticked(true, false, true)).is_none());
+    fn members_count_only_where_the_chain_is_ticked() {
+        let id = "ab".repeat(32);
+        let ticked = wanted(&entered(&[("form", "p7b"), ("chain", "yes"), ("member", &id)])).unwrap();
+        assert_eq!(ticked.members, Members::These(vec![id.parse().unwrap()]));
+        assert_eq!(ticked.certificate, Leaf::LeftOut);
+        let unticked = wanted(&entered(&[("form", "p7b"), ("certificate", "yes"), ("member", &id)])).unwrap();
+        assert_eq!((unticked.members, unticked.certificate), (Members::None, Leaf::Included));
+        assert!(wanted(&entered(&[("form", "word")])).is_err());
+        assert!(wanted(&entered(&[("form", "pem"), ("member", "x")])).is_err());
+    }
+
+    #[test]
+    fn who_may_not_take_the_key_sees_no_form_for_it() {
+        let names = |with_key| forms(with_key).into_iter().map(|form| form.value).collect::<Vec<_>>();
+        assert!(names(true).contains(&"p12".to_owned()) && names(true).len() == ExportForm::ALL.len());
+        assert!(!names(false).iter().any(|name| ["p12", "pkcs8", "key"].contains(&name.as_str())));
     }
 }

@@ -1,20 +1,18 @@
-//! Import: files or pasted text, and what was found in them.
+//! Import: files or pasted text. What is in them is shown before anything is stored: see [`super::preview`].
 
-use app::certificate::{Import, Imported};
+use app::certificate::import::Offered;
+use app::certificate::{ImportFile, Imported};
 use askama::Template;
-use domain::Moment;
-use domain::id::TokenId;
+use axum::response::Redirect;
+use axum::response::{IntoResponse, Response};
 use domain::permission::uses;
-use domain::token::TokenState;
-use pki::{Refusal, Severity};
+use pki::Refusal;
 use zeroize::Zeroizing;
 
 use crate::Problem;
 use crate::body::PageUpload;
-use crate::page::field::{Choice, Control, choice};
-use crate::page::finding::{Badge, Note};
+use crate::page::field::Control;
 use crate::page::form::Form;
-use crate::page::rows::CertificateLine;
 use crate::page::when::counted;
 use crate::page::words::safe;
 use crate::page::{Entered, Frame, Input, Page, Place, Visit, Wrong, render, render_refused};
@@ -24,71 +22,43 @@ use crate::page::{Entered, Frame, Input, Page, Place, Visit, Wrong, render, rend
 struct ImportPage {
     frame: Frame,
     wrong: Wrong,
-    found: Option<Found>,
     files: Input,
     text: Input,
     password: Input,
-    friendly_name: Input,
-    token: Input,
+    more: Vec<Input>,
 }
 
-struct Found {
-    badge: Badge,
-    certificates: Vec<CertificateLine>,
-    lines: Vec<String>,
-    notes: Vec<Note>,
-}
+crate::page::refusing!(ImportPage);
 
-type Maker = Visit<uses::ManageTlsCertificates>;
+/// Who may import.
+pub type Maker = Visit<uses::ManageTlsCertificates>;
 
 /// `GET /certificates/import`.
 pub async fn form(visit: Maker) -> Page {
-    render(&page(&visit, tokens(&visit).await?, &Entered::default(), (Wrong::default(), None)))
+    render(&page(&visit, &Entered::default(), Wrong::default()))
 }
 
-async fn tokens(visit: &Maker) -> Result<Vec<Choice>, Problem> {
-    let mut choices = vec![choice("system", "system: works with nobody there")];
-    if let Some(see) = visit.permit().also(uses::ViewKeys) {
-        let tokens = app::token::list(visit.app(), &see).await?;
-        let open = tokens
-            .iter()
-            .filter(|view| view.token.id != TokenId::system() && view.state == TokenState::LoggedIn);
-        choices.extend(open.map(|view| choice(view.token.id.as_str(), safe(&view.token.label))));
-    }
-    Ok(choices)
-}
-
-fn page(
-    visit: &Maker,
-    tokens: Vec<Choice>,
-    entered: &Entered,
-    (wrong, found): (Wrong, Option<Found>),
-) -> ImportPage {
+fn page(visit: &Maker, entered: &Entered, wrong: Wrong) -> ImportPage {
     let form = Form::new(entered, &wrong);
+    let more = [("second", "Another passphrase"), ("third", "One more passphrase")];
     ImportPage {
         frame: visit.frame("Import", Place::Certificates),
-        files: files_input(),
+        files: wrong.mark(files_input()),
         text: wrong.mark(text_input()),
-        password: wrong.mark(
+        password: form.put(
             Input::secret("password", "Password")
                 .complete("off")
                 .hint("Of what is encrypted in the files; else leave it empty."),
         ),
-        friendly_name: form.put(
-            Input::line("friendly_name", "Certificate Friendly Name")
-                .hint("Left empty, it keeps the name of its request, or takes the common name."),
-        ),
-        token: form
-            .put(Input::select("token", "Token", tokens).hint("Where a private key from the files is kept.")),
+        more: more.map(|(name, label)| Input::secret(name, label).complete("off")).into(),
         wrong,
-        found,
     }
 }
 
 /// The field for files, here and where the answer to a request is imported.
 pub fn files_input() -> Input {
     Input::new("files", "Files", Control::Files).hint(
-        "PEM or DER, in any order, with or without the certificates above. Several at once are welcome.",
+        "Certificates, chains and keys in any order, several at once: PEM, DER, PKCS#7 (.p7b), PKCS#12 (.p12, .pfx), Java key stores. Their content decides, not their name.",
     )
 }
 
@@ -98,87 +68,64 @@ pub fn text_input() -> Input {
 }
 
 /// The files and the pasted text of an upload; refuses when there is neither.
-pub fn contents(upload: &mut PageUpload) -> Result<Vec<Vec<u8>>, Wrong> {
-    let mut files: Vec<Vec<u8>> =
-        upload.files.drain(..).map(|mut part| std::mem::take(&mut *part.bytes)).collect();
+pub fn contents(upload: &mut PageUpload) -> Result<Vec<ImportFile>, Wrong> {
+    let files = upload.files.drain(..);
+    let mut files: Vec<ImportFile> =
+        files.map(|part| ImportFile { name: part.name, bytes: part.bytes }).collect();
     if let Some(at) = upload.fields.iter().position(|(name, _)| name == "text") {
         let (_, text) = upload.fields.remove(at);
         if !text.trim().is_empty() {
-            files.push(text.into_bytes());
+            let name = Some("the pasted text".to_owned());
+            files.push(ImportFile { name, bytes: Zeroizing::new(text.into_bytes()) });
         }
     }
     if files.is_empty() {
-        let refusal = Refusal::new(
-            "input.empty",
-            "there is neither a file nor a text",
-            "Choose a file, or paste its text.",
-        );
+        let what = "there is neither a file nor a text";
+        let refusal = Refusal::new("input.empty", what, "Choose a file, or paste its text.");
         return Err(Wrong::field("files", refusal));
     }
     Ok(files)
 }
 
-/// `POST /certificates/import`. The same files twice store nothing twice, so no redirect is needed.
-pub async fn import(visit: Maker, mut upload: PageUpload) -> Page {
-    let tokens = tokens(&visit).await?;
+/// `POST /certificates/import`: reads what came, and leads to its preview.
+pub async fn upload(visit: Maker, mut upload: PageUpload) -> Page {
     let contents = contents(&mut upload);
     let entered = Entered(std::mem::take(&mut upload.fields));
-    let files = match contents {
-        Ok(files) => files,
-        Err(wrong) => return render_refused(&page(&visit, tokens, &entered, (wrong, None))),
+    let held = match contents {
+        Ok(files) => hold(&visit, files, &entered, Offered::default()).await?,
+        Err(wrong) => Err(wrong),
     };
-    let input = Import {
-        files,
-        passphrase: entered.some("password").map(Zeroizing::new),
-        friendly_name: entered.some("friendly_name"),
-        token: entered.text("token").parse().unwrap_or_else(|_| TokenId::system()),
-        exportable: None,
-        lineage: None,
-    };
-    match app::certificate::import(visit.app(), visit.by(), input).await {
-        Ok(imported) => {
-            let found = found(&imported, visit.now());
-            render(&page(&visit, tokens, &Entered::default(), (Wrong::default(), Some(found))))
-        }
-        Err(error) => {
-            let wrong = Wrong::of(error)?.placed(field_of);
-            render_refused(&page(&visit, tokens, &entered, (wrong, None)))
-        }
+    match held {
+        Ok(answer) => Ok(answer),
+        Err(wrong) => render_refused(&page(&visit, &entered, wrong)),
+    }
+}
+
+/// Holds an upload and leads to its preview; or says what is wrong with it.
+pub async fn hold(
+    visit: &Maker,
+    files: Vec<ImportFile>,
+    entered: &Entered,
+    offered: Offered,
+) -> Result<Result<Response, Wrong>, Problem> {
+    let passphrases = ["password", "second", "third"].map(|name| entered.exact(name));
+    let passphrases = passphrases.into_iter().filter(|text| !text.is_empty());
+    let passphrases = passphrases.map(|text| Zeroizing::new(text.to_owned())).collect();
+    let held = app::certificate::import::hold(visit.app(), visit.by(), files, passphrases, offered).await;
+    match held {
+        Ok(id) => Ok(Ok(Redirect::to(&format!("/certificates/import/{id}")).into_response())),
+        Err(error) => Ok(Err(Wrong::of(error)?.placed(field_of))),
     }
 }
 
 fn field_of(refusal: &Refusal) -> Option<&'static str> {
     match refusal.code {
-        "pass.wrong" | "pass.missing" => Some("password"),
-        "key.label_taken" => Some("friendly_name"),
-        code if code.starts_with("name.") && refusal.place.is_empty() => Some("friendly_name"),
+        "pass.wrong" | "pass.needed" => Some("password"),
         _ => None,
     }
 }
 
-fn found(imported: &Imported, now: Moment) -> Found {
-    let mut notes: Vec<Note> = imported.findings.iter().map(Note::from).collect();
-    let troubled = imported.certificates.iter().filter(|view| !view.entry.certificate.is_ca());
-    notes.extend(troubled.flat_map(|view| view.findings.iter().map(Note::from)));
-    let worst = imported.certificates.iter().flat_map(|view| &view.findings).chain(&imported.findings);
-    let worst = worst.map(|finding| finding.severity).max();
-    Found {
-        badge: match worst {
-            Some(Severity::Error) => Badge::bad("taken, but not fit for use"),
-            Some(Severity::Warning) => Badge::warn("taken, with a warning"),
-            Some(Severity::Info) | None => Badge::good("taken"),
-        },
-        certificates: imported
-            .certificates
-            .iter()
-            .map(|view| CertificateLine::new(&view.entry, now))
-            .collect(),
-        lines: lines(imported),
-        notes,
-    }
-}
-
-/// What else came of it, one sentence each.
+/// What came of an import, one sentence each.
 pub fn lines(imported: &Imported) -> Vec<String> {
     let mut lines = vec![format!("{} new here.", counted(imported.new as u64, "certificate"))];
     for key in &imported.keys {

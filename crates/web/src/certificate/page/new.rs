@@ -41,6 +41,8 @@ struct NewPage {
     days: Input,
 }
 
+crate::page::refusing!(NewPage);
+
 /// What stands after `?`.
 #[derive(Deserialize)]
 pub struct Where {
@@ -361,7 +363,9 @@ mod tests {
     use super::*;
 
     fn entered(pairs: &[(&str, &str)]) -> Entered {
-        Entered(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        Entered::from(
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>(),
+        )
     }
 
     #[test]

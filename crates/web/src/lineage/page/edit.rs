@@ -35,7 +35,7 @@ fn start(view: &LineageView) -> Entered {
         pairs.extend(backend.proxy_protocol.then(|| ("proxy_protocol".to_owned(), "yes".to_owned())));
     }
     pairs.extend(lineage.targets.iter().map(|target| ("targets".to_owned(), target.to_string())));
-    Entered(pairs)
+    Entered::from(pairs)
 }
 
 /// Seconds as days, with decimals only where they are needed.

@@ -31,6 +31,8 @@ pub(super) struct Cards {
     pub(super) cards: Vec<(&'static str, Vec<Input>)>,
 }
 
+crate::page::refusing!(Cards);
+
 impl Cards {
     /// Puts what was entered and what was wrong into every field.
     pub(super) fn filled(mut self, entered: &Entered, wrong: Wrong) -> Self {

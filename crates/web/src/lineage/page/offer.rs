@@ -139,12 +139,12 @@ mod tests {
 
     #[test]
     fn days_become_seconds_and_nonsense_is_refused() {
-        let of = |text: &str| lifetime(&Entered(vec![("days".into(), text.into())])).ok().flatten();
+        let of = |text: &str| lifetime(&Entered::from(vec![("days".into(), text.into())])).ok().flatten();
         assert_eq!(of("90"), Some(90 * 86_400));
         assert_eq!(of("0,5"), Some(43_200));
         assert_eq!(of(""), None);
         for bad in ["-1", "0", "1e9", "NaN", "x"] {
-            assert!(lifetime(&Entered(vec![("days".into(), bad.into())])).is_err(), "{bad}");
+            assert!(lifetime(&Entered::from(vec![("days".into(), bad.into())])).is_err(), "{bad}");
         }
     }
 }

@@ -1,0 +1,118 @@
+//! `support`: what may be sent to support, and what may not.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use app::support::{Offered, look};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::connection::Connection;
+use super::list;
+use super::session::Session;
+use crate::cli::offline::report::{counted, findings_json, tell};
+use crate::cli::{file, output};
+
+/// Files that are looked into at once, octets in all.
+const MOST: u64 = 64 << 20;
+
+/// What may be sent to support: certificates, chains and their state. Never a private key.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: claviger support bundle --out support.zip")]
+pub struct Support {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Write the support bundle: every certificate and chain, and their state in words
+    #[command(after_help = "Example: claviger support bundle --certificate shop.example --out support.zip")]
+    Bundle(Papers),
+    /// Look into files for private keys before you send them; on this machine, without a server
+    #[command(after_help = "\
+Keys are found in any form, renamed, encrypted, packed and packed again. Exit code 1: do not send this.
+
+Example: claviger support check screenshot.png certificates.zip")]
+    Check {
+        /// The files
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Papers {
+    /// Only this certificate and its chain
+    #[arg(long, value_name = "CERTIFICATE")]
+    certificate: Option<String>,
+    /// The file to make
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+impl Support {
+    /// Runs it.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.verb {
+            Verb::Bundle(papers) => self.connection.run(async |on| papers.run(on).await).await,
+            Verb::Check { files } => check(&files, self.connection.wants_json()),
+        }
+    }
+}
+
+impl Papers {
+    async fn run(self, on: &Session) -> anyhow::Result<()> {
+        file::check_new(&self.out)?;
+        let mut query = Vec::new();
+        if let Some(named) = &self.certificate {
+            query.push(("certificate", on.id(&list::CERTIFICATE, named).await?));
+        }
+        let bytes = on.api.download(&["support", "bundle"], &query).await?;
+        file::write(&self.out, &bytes)?;
+        on.wrote(&self.out)
+    }
+}
+
+fn check(paths: &[PathBuf], is_json: bool) -> anyhow::Result<ExitCode> {
+    let mut left = MOST;
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        files.push(read(path, &mut left)?);
+    }
+    match look(&files) {
+        Ok(looked) if is_json => {
+            output::json(&json!({ "accepted": true, "files": looked.files, "findings": [] }))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(looked) => {
+            output::line(format_args!("No private key was found in {}.", counted(looked.files, "file")))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(refusal) => {
+            if is_json {
+                let findings = findings_json(&[refusal.clone().into()]);
+                output::json(&json!({ "accepted": false, "findings": findings }))?;
+            }
+            tell(refusal);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn read(path: &Path, left: &mut u64) -> anyhow::Result<Offered> {
+    let what = || format!("cannot read {}", path.display());
+    let mut bytes = Vec::new();
+    File::open(path).with_context(what)?.take(*left + 1).read_to_end(&mut bytes).with_context(what)?;
+    let Some(rest) = left.checked_sub(bytes.len() as u64) else {
+        bail!("these files have more than {} MiB together; look into fewer at once", MOST >> 20);
+    };
+    *left = rest;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok(Offered { name, bytes })
+}

@@ -1,0 +1,152 @@
+//! `GET /api/v1/certificates/{hash}/file` for what holds no private key, `POST .../export` for what does: its passphrase
+//! stands in the body, never in the address.
+
+use app::certificate::{ExportForm, Exported, KeySecret, Leaf, Members, Wanted};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::permission::uses;
+use http::{HeaderName, HeaderValue, header};
+use pki::format::pkcs12_write::Strength;
+use pki::{Finding, Fingerprint};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::body::{Body, Id, Secret};
+use crate::idempotency::ShownOnce;
+use crate::list::{Asked, parse, parse_some};
+use crate::wire::{self, FindingJson};
+use crate::{Permit, Problem, Web, disposition};
+
+/// What the receiver of a file should know, as a JSON array of findings.
+pub const FINDINGS: HeaderName = HeaderName::from_static("claviger-findings");
+
+/// In which form it is wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedFile {
+    form: Option<String>,
+    certificate: Option<bool>,
+    members: Option<String>,
+    root: Option<bool>,
+}
+
+/// The parameters of the file.
+pub const ASKED_FILE: [(&str, &str); 4] = [
+    (
+        "form",
+        "`pem` (if left out), `der`, `chain`, `fullchain`, `p7b`, `p7b-pem`, `nginx`, `apache`, `haproxy`, `xroad` (certs.tar.gz), `jks`, `p12-trust` (trust stores with the root), or `auto`.",
+    ),
+    ("certificate", "`false`: the certificate itself is left out, where the form allows it."),
+    (
+        "members",
+        "Which certificates above it: `all` (but the root), `none`, or their hashes with commas between. As the form has it if left out.",
+    ),
+    ("root", "`true`: the root too, where the chain goes in."),
+];
+
+/// A file with the private key.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportJson {
+    /// `p12` if left out, `pkcs8`, `key`, `pem`, `nginx`, `apache`, `haproxy`, or `auto`.
+    form: Option<String>,
+    /// 12 or more characters. For PKCS#12, characters of a US keyboard: Java's keytool takes no others.
+    passphrase: Secret,
+    /// `false`: the certificate itself is left out, where the form allows it.
+    certificate: Option<bool>,
+    /// Which certificates above it, by their hashes; all but the root if left out.
+    members: Option<Vec<String>>,
+    /// `true`: the root too, where `members` is left out.
+    root: Option<bool>,
+    /// `true`: PKCS#12 with 3DES and SHA-1, for devices that read nothing newer.
+    legacy: Option<bool>,
+}
+
+/// `GET /certificates/{hash}/file?form=pem`
+pub async fn download(
+    State(web): State<Web>,
+    by: Permit<uses::ExportCertificate>,
+    Id(id): Id<Fingerprint>,
+    Asked(asked): Asked<AskedFile>,
+) -> Result<Response, Problem> {
+    let mut wanted = Wanted::usual(parse_some("form", asked.form.as_deref())?.unwrap_or(ExportForm::Pem));
+    match asked.members.as_deref() {
+        None => {}
+        Some("all") => wanted.members = Members::Usual,
+        Some("none" | "") => wanted.members = Members::None,
+        Some(hashes) => wanted.members = these(hashes.split(','))?,
+    }
+    narrow(&mut wanted, asked.certificate, asked.root)?;
+    let exported = app::certificate::export(web.app(), &by, &id, &wanted).await?;
+    Ok(answer(exported))
+}
+
+/// `POST /certificates/{hash}/export`
+pub async fn export(
+    State(web): State<Web>,
+    by: Permit<uses::ExportPrivateKey>,
+    Id(id): Id<Fingerprint>,
+    Body(input): Body<ExportJson>,
+) -> Result<Response, Problem> {
+    let form = parse_some("form", input.form.as_deref())?.unwrap_or(ExportForm::Pkcs12);
+    let mut wanted = Wanted { members: Members::Usual, ..Wanted::usual(form) };
+    if let Some(hashes) = &input.members {
+        wanted.members = these(hashes.iter().map(String::as_str))?;
+    }
+    narrow(&mut wanted, input.certificate, input.root)?;
+    let strength = if input.legacy.unwrap_or(false) { Strength::Legacy } else { Strength::Modern };
+    let secret = KeySecret { passphrase: input.passphrase.into_inner(), strength };
+    let exported = app::certificate::export_with_key(web.app(), &by, &id, &wanted, secret).await?;
+    let mut response = answer(exported);
+    response.extensions_mut().insert(ShownOnce);
+    Ok(response)
+}
+
+fn these<'a>(hashes: impl Iterator<Item = &'a str>) -> Result<Members, Problem> {
+    let hashes: Result<Vec<Fingerprint>, Problem> =
+        hashes.map(|hash| parse("members", hash.trim())).collect();
+    hashes.map(|hashes| if hashes.is_empty() { Members::None } else { Members::These(hashes) })
+}
+
+fn narrow(wanted: &mut Wanted, certificate: Option<bool>, root: Option<bool>) -> Result<(), Problem> {
+    if certificate == Some(false) {
+        wanted.certificate = Leaf::LeftOut;
+    }
+    match (&wanted.members, root) {
+        (Members::Usual, Some(true)) => wanted.members = Members::WithRoot,
+        (Members::None | Members::WithRoot, _) | (_, None | Some(false)) => {}
+        (Members::These(_), Some(true)) => {
+            let what = "the members are named one by one, so the root is among them or not";
+            let refusal = pki::Refusal::new("input.value", what, "Send either members or root.");
+            return Err(Problem::field("root", refusal));
+        }
+    }
+    Ok(())
+}
+
+/// The file as it is saved, kept by nobody on the way, with what its receiver should know.
+pub fn answer(exported: Exported) -> Response {
+    let Exported { file, friendly_name, findings } = exported;
+    // X-Road's tools know this file by its name alone.
+    let friendly_name = if file.name == "certs.tar.gz" { "" } else { friendly_name.as_str() };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(file.media_type)),
+        (header::CONTENT_DISPOSITION, disposition::attachment(&file.name, friendly_name)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let mut response = (headers, file.bytes).into_response();
+    if let Some(said) = said(&findings) {
+        response.headers_mut().insert(FINDINGS, said);
+    }
+    response
+}
+
+/// Findings in a header; none when there are none.
+fn said(findings: &[Finding]) -> Option<HeaderValue> {
+    let findings: Vec<FindingJson> = wire::findings(findings);
+    if findings.is_empty() {
+        return None;
+    }
+    // Our sentences are ASCII; one that is not would be left out rather than break the answer.
+    serde_json::to_string(&findings).ok().filter(|text| text.is_ascii())?.try_into().ok()
+}

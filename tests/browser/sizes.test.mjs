@@ -1,0 +1,77 @@
+// Every list with nothing in it, with ten thousand rows, and with hostile names: axe finds nothing, nothing is wider than
+// the window, and a page stays a page in bytes and time.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { complaints, isTooWide, launch, logIn, visitor } from "./browser.mjs";
+import { crowd, MANY, WORD } from "./crowd.mjs";
+import { start } from "./server.mjs";
+
+const LISTS = ["/", "/certificates", "/csrs", "/lineages", "/keys", "/issuers", "/targets", "/users", "/api-keys", "/audit"];
+/** Bytes and milliseconds of the largest page that is still reasonable (the program under test is a debug build). */
+const MOST_BYTES = 400_000;
+const MOST_TIME = 8_000;
+
+let browser;
+before(async () => { browser = await launch(); });
+after(async () => { await browser?.close(); });
+
+/** Looks at each page wide and light, then narrow and dark. Of a hundred rows that one template made, axe sees the first twelve. */
+async function lookAt(server, pages) {
+  const { context, page, wrong } = await visitor(browser, server.url);
+  const found = [];
+  await logIn(page);
+  for (const address of pages) {
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.setViewportSize({ width: 1280, height: 900 });
+    const began = Date.now();
+    const answer = await page.goto(address);
+    const [bytes, time] = [(await answer.body()).length, Date.now() - began];
+    if (answer.status() !== 200) found.push(`${address} answers ${answer.status()}`);
+    if (bytes > MOST_BYTES || time > MOST_TIME) found.push(`${address} takes ${bytes} bytes and ${time} ms`);
+    if (await isTooWide(page)) found.push(`${address} is wider than 1280 pixels`);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.setViewportSize({ width: 390, height: 900 });
+    if (await isTooWide(page)) found.push(`${address} is wider than 390 pixels`);
+    found.push(...(await complaints(page, { without: ["tbody tr:nth-child(n+13)"] })).map((text) => `${address}: ${text}`));
+    const acting = await page.locator("main img, main script, main svg[onload]").count();
+    if (acting > 0) found.push(`${address} shows markup that somebody typed`);
+  }
+  assert.deepEqual(found, []);
+  assert.deepEqual(wrong, []);
+  return { context, page };
+}
+
+test("lists with nothing in them", async () => {
+  const server = await start();
+  try {
+    const { context } = await lookAt(server, LISTS);
+    await context.close();
+  } finally {
+    await server.stop();
+  }
+});
+
+test("lists with ten thousand rows, and hostile names", async () => {
+  const server = await start();
+  try {
+    const programs = await visitor(browser, server.url);
+    const made = await crowd(server, programs.page);
+    await programs.context.close();
+    const hostile = LISTS.filter((list) => !["/", "/users", "/audit"].includes(list)).map((list) => `${list}?q=${WORD}`);
+    const { context, page } = await lookAt(server, [...LISTS, ...hostile, made.lineage, "/lineages/lin-crowd-9"]);
+    // Page by page to the end of what is there, by the links that are there.
+    await page.goto("/users?q=observer");
+    for (let turn = 0; turn < 2; turn += 1) await page.getByRole("link", { name: "Next page" }).click();
+    assert.equal(await page.locator("main tbody tr").count(), 100);
+    await page.goto("/keys");
+    await page.getByRole("link", { name: "More keys of system" }).click();
+    assert.equal(await page.locator('main a[href^="/keys/"] strong').count(), 100);
+    await page.getByRole("link", { name: "More keys of system" }).click();
+    assert.equal(await page.locator('main a[href^="/keys/"] strong').count(), 100);
+    const keys = await (await page.request.get("/keys?format=json")).json();
+    assert.ok(keys.length > MANY, `${keys.length}`);
+    await context.close();
+  } finally {
+    await server.stop();
+  }
+});
