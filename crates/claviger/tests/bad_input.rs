@@ -603,7 +603,8 @@ fn cells(text: &str) -> Vec<String> {
 fn file_name_is_ours(answer: &Answer) {
     assert_eq!(answer.status, 200, "{answer:?}");
     let disposition = answer.one("content-disposition");
-    let names = disposition.strip_prefix("attachment; filename=\"").unwrap_or_else(|| panic!("{disposition}"));
+    let names =
+        disposition.strip_prefix("attachment; filename=\"").unwrap_or_else(|| panic!("{disposition}"));
     let (name, friendly) = names.split_once('"').unwrap_or_else(|| panic!("{disposition}"));
     let tame = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     assert!(!name.is_empty() && name.bytes().all(tame), "{disposition}");

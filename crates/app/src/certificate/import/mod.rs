@@ -1,9 +1,9 @@
 //! Take certificates, and perhaps their key, from files: the CA's answer, or a pair made elsewhere.
 //!
-//! Four steps, one file each: [`read`] finds what is in the files, [`check`] refuses what cannot be taken at all,
-//! [`plan`] decides what would be done with each part (pure reading, also for a [`preview`]), [`write`](mod@write)
-//! does it. More than [`FEW`] certificates are stored by a job ([`large`]); what a person uploaded for a preview waits
-//! in memory ([`held`]).
+//! Four steps, one file each: `read` finds what is in the files, `check` refuses what cannot be taken at all,
+//! `plan` decides what would be done with each part (pure reading, also for a `preview`), `write`
+//! does it. More than [`FEW`] certificates are stored by a job (`large`); what a person uploaded for a preview waits
+//! in memory (`held`).
 
 mod check;
 mod held;
