@@ -227,8 +227,16 @@ fn an_element_without_a_tag_is_refused_everywhere() {
     let leaf = Fields::server().der();
     let version = [0xa0, 3, 2, 1, 2];
     refused(&exchanged(&leaf, &version, &[0xa0, 3, 0, 1, 2]), "der.not_der");
-    refused(&exchanged(&leaf, &version, &[0xa0, 3, 2, 1, 3]), "cert.syntax");
     refused(&exchanged(&leaf, &version, &[0xa0, 3, 1, 1, 0]), "cert.syntax");
+}
+
+/// Found by the fuzzer: a certificate that got another fingerprint by a way through PKCS#7.
+#[test]
+fn a_string_in_pieces_is_refused() {
+    for pieces in [&[0x3a, 0][..], &[0x24, 3, 4, 1, 7]] {
+        let algorithm = seq(&[&[6, 3, 0x2b, 0x65, 0x70], pieces]);
+        refused(&Fields { algorithm, ..Fields::server() }.der(), "der.not_der");
+    }
 }
 
 // ---- fields of certificates ----
@@ -470,6 +478,21 @@ fn costly_key_derivation_is_refused_before_it_begins() {
     refused(one.repeat(3).as_bytes(), "limit.kdf_cost");
     refused(one.repeat(2).as_bytes(), "pass.needed");
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+}
+
+/// Without the name of a hash it is SHA-1, with 20 octets: a key of AES-256 takes all iterations twice.
+#[test]
+fn a_key_longer_than_the_hash_costs_twice() {
+    let iterations =
+        |number: u32| tlv(2, &[&number.to_be_bytes()[u32::leading_zeros(number + 1) as usize / 8..]]);
+    let of_sha1 = |number: u32| {
+        let parameters = seq(&[&tlv(4, &[b"saltsalt"]), &iterations(number)]);
+        encrypted(&seq(&[&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12], &parameters]), 16)
+    };
+    refused(&of_sha1(1_000_001), "limit.kdf_cost");
+    refused(&of_sha1(1_000_000), "pass.needed");
+    refused(&pbkdf2(&iterations(2_000_001), &[]), "limit.kdf_cost");
+    refused(&pbkdf2(&iterations(2_000_000), &[]), "pass.needed");
 }
 
 #[test]

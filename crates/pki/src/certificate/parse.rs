@@ -9,7 +9,7 @@ use super::extension::Extensions;
 use super::{Fields, MAX_CERTIFICATE, Places};
 use crate::public_key::whole_octets;
 use crate::signature_algorithm::SignatureAlgorithm;
-use crate::tlv::{Reader, Tlv, only, tag, unexpected};
+use crate::tlv::{Reader, Tlv, only, tag};
 use crate::{DistinguishedName, Fingerprint, PublicKey, Refusal, UnixTime, format};
 
 pub(super) fn parse(der: &[u8]) -> Result<Fields, Refusal> {
@@ -75,7 +75,7 @@ impl<'a> Outer<'a> {
     }
 }
 
-/// TBSCertificate (RFC 5280, 4.1.2), without the version, on which nothing depends once it is known to be one.
+/// TBSCertificate (RFC 5280, 4.1.2), without the version, on which nothing depends.
 struct Inner<'a> {
     serial: Tlv<'a>,
     algorithm: Tlv<'a>,
@@ -90,7 +90,7 @@ impl<'a> Inner<'a> {
     fn read(content: &'a [u8]) -> Result<Self, Refusal> {
         let mut fields = Reader::new(content);
         if let Some(version) = fields.optional(tag::constructed(0))? {
-            check_version(version)?;
+            only(version.value, tag::INTEGER)?;
         }
         let serial = fields.expect(tag::INTEGER)?;
         let algorithm = fields.expect(tag::SEQUENCE)?;
@@ -103,14 +103,6 @@ impl<'a> Inner<'a> {
         let extensions = fields.optional(tag::constructed(3))?;
         fields.end()?;
         Ok(Self { serial, algorithm, issuer, validity, subject, public_key, extensions })
-    }
-}
-
-/// 1, 2 or 3, written as 0, 1 or 2.
-fn check_version(explicit: Tlv<'_>) -> Result<(), Refusal> {
-    match only(explicit.value, tag::INTEGER)?.value {
-        [0..=2] => Ok(()),
-        _ => Err(unexpected()),
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), Refusal> {
             if depth == MAX_DEPTH {
                 return Err(too_deep(position));
             }
+            check_constructed(element.tag).map_err(|refusal| refusal.at(format!("byte {position}")))?;
             ends[depth] = element.end;
             depth += 1;
             position = element.content;
@@ -132,6 +133,16 @@ impl Fault {
     }
 }
 
+/// Of the universal kinds only SEQUENCE, SET, EXTERNAL and EMBEDDED PDV have elements in them. A string in pieces is BER,
+/// and would be joined where BER is read: the same certificate would have two fingerprints.
+fn check_constructed(tag: u8) -> Result<(), Refusal> {
+    match tag {
+        0x28 | 0x2b | tag::SEQUENCE | tag::SET => Ok(()),
+        0x20..=0x3e => Err(Refusal::new("der.not_der", "a value stands there in pieces", CONVERT)),
+        _ => Ok(()),
+    }
+}
+
 /// The encodings that DER fixes and that a forger could vary without changing the meaning.
 fn check_primitive(tag: u8, content: &[u8]) -> Result<(), Refusal> {
     let not_der = |what: &str| Err(Refusal::new("der.not_der", what, CONVERT));
@@ -219,6 +230,9 @@ mod tests {
         for content in
             [&[1, 1, 1][..], &[2, 0], &[2, 2, 0, 1], &[2, 2, 0xff, 0x80], &[3, 0], &[3, 2, 8, 0], &[5, 1, 0]]
         {
+            assert_eq!(code(&sequence(&[content])), "der.not_der", "{content:?}");
+        }
+        for content in [&[0, 1, 7][..], &[0x20, 0], &[0x24, 3, 4, 1, 7], &[0x3a, 0], &[0x22, 3, 2, 1, 7]] {
             assert_eq!(code(&sequence(&[content])), "der.not_der", "{content:?}");
         }
         for content in [&[][..], &[0x80, 1], &[0x55, 0x84], &[0x2a; 65], &[0x2a; 60_000]] {
