@@ -6,6 +6,7 @@
 
 mod command;
 mod count;
+mod fuzz;
 mod postgres;
 mod test;
 mod tidy;
@@ -24,6 +25,8 @@ Chores and checks of this repository.
   cargo xtask test --only STEP    run one step of it
   cargo xtask tools               only install what the tests need
   cargo xtask tidy                only check the rules of the house: arrows, sizes, words, files
+  cargo xtask fuzz [--seconds N] [TARGET...]
+                                  run the fuzz targets, each for 30 seconds; no part of the tests
   cargo xtask help                print this
 
 Steps of the test command, in their order:";
@@ -45,9 +48,10 @@ fn run() -> anyhow::Result<ExitCode> {
         ["test"] => test::run(&root()?),
         ["test", "--only", step] => test::run_only(&root()?, step),
         ["tools"] => tools::install(&root()?).map(|()| ExitCode::SUCCESS),
+        ["fuzz", arguments @ ..] => fuzz::run(&root()?, arguments),
         ["tidy"] => tidy::run(&root()?).map(|()| ExitCode::SUCCESS),
         [] | ["help" | "--help" | "-h"] => {
-            println!("{HELP}\n{}", test::describe_steps());
+            println!("{HELP}\n{}\nFuzz targets: {}", test::describe_steps(), fuzz::describe_targets());
             Ok(ExitCode::SUCCESS)
         }
         other => bail!("unknown command \"{}\"; cargo xtask help lists them", other.join(" ")),

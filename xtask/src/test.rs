@@ -135,8 +135,10 @@ impl Session<'_> {
 }
 
 fn check_formatting(session: &mut Session) -> anyhow::Result<()> {
+    let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"];
     run_command(&mut command(session.root, "cargo", &["fmt", "--all", "--check"]))
-        .context("cargo fmt --all formats the code")
+        .and_then(|()| run_command(&mut command(session.root, "cargo", &fuzz)))
+        .context("cargo fmt --all formats the code, also in fuzz/")
 }
 
 fn clippy(session: &mut Session) -> anyhow::Result<()> {

@@ -20,6 +20,7 @@ const DEBIAN_PACKAGES: &[&str] = &[
     "gnutls-bin",
     "libnss3-tools",
     "nginx-light",
+    "openjdk-17-jre-headless",
     "opensc",
     "openssl",
     "postgresql",
@@ -38,6 +39,7 @@ pub fn install(root: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder(root)).context("could not make the folder .tools")?;
     install_debian_packages(root)?;
     install_python_programs(root)?;
+    fetch_badkeys_samples(root)?;
     install_node_modules(root)?;
     install_cargo_deny(root)
 }
@@ -124,6 +126,35 @@ fn install_python_programs(root: &Path) -> anyhow::Result<()> {
     let arguments =
         ["install", "--quiet", "--disable-pip-version-check", "--requirement", "tests/requirements.txt"];
     run(&mut command(root, venv.join("bin/pip"), &arguments))?;
+    stamp.set()
+}
+
+/// The weak keys that badkeys tests itself with: its source package has them, the installed one has not.
+fn fetch_badkeys_samples(root: &Path) -> anyhow::Result<()> {
+    let requirements = fs::read_to_string(root.join("tests/requirements.txt"))
+        .context("could not read tests/requirements.txt")?;
+    let wanted = requirements.lines().find(|line| line.starts_with("badkeys=="));
+    let wanted = wanted.context("tests/requirements.txt names no version of badkeys")?;
+    let samples = folder(root).join("badkeys");
+    let stamp = Stamp { file: samples.join("fetched.txt"), wanted: wanted.to_owned() };
+    if stamp.is_current() {
+        println!("badkeys' samples: all there");
+        return Ok(());
+    }
+    println!("badkeys' samples: fetching {wanted}");
+    let fetched = folder(root).join("badkeys-source");
+    for old in [&samples, &fetched].into_iter().filter(|old| old.exists()) {
+        fs::remove_dir_all(old).with_context(|| format!("could not remove {}", old.display()))?;
+    }
+    let arguments =
+        ["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", ":all:"];
+    let mut download = command(root, folder(root).join("venv/bin/pip"), &arguments);
+    run(download.arg("--dest").arg(&fetched).arg(wanted))?;
+    let archive = fs::read_dir(&fetched)?.next().context("pip fetched nothing")??.path();
+    fs::create_dir(&samples).with_context(|| format!("could not make {}", samples.display()))?;
+    let mut unpack = command(root, "tar", &["--extract", "--strip-components=1", "--file"]);
+    run(unpack.arg(&archive).arg("--directory").arg(&samples))?;
+    fs::remove_dir_all(&fetched).context("could not remove what fetching badkeys left")?;
     stamp.set()
 }
 

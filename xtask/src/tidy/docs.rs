@@ -17,7 +17,10 @@ pub fn check(repository: &Repository) -> Vec<String> {
 
 fn is_crate_root(path: &str) -> bool {
     let folders: Vec<&str> = path.split('/').collect();
-    matches!(folders.as_slice(), ["crates", _, "src", "lib.rs" | "main.rs"] | ["xtask", "src", "main.rs"])
+    matches!(
+        folders.as_slice(),
+        ["crates", _, "src", "lib.rs" | "main.rs"] | ["xtask", "src", "main.rs"] | ["fuzz", "src", "lib.rs"]
+    )
 }
 
 fn unlinked_decisions(texts: &[Text]) -> Vec<String> {

@@ -27,7 +27,7 @@ struct Repository {
     packages: Vec<Value>,
     /// Every text file that is tracked, or would be.
     texts: Vec<Text>,
-    /// Every Rust file under `crates/` and `xtask/`.
+    /// Every Rust file under `crates/`, `xtask/` and `fuzz/`.
     sources: Vec<Source>,
     /// The folder of this checkout.
     root: String,
@@ -103,7 +103,7 @@ fn read_texts(root: &Path) -> anyhow::Result<Vec<Text>> {
 }
 
 fn is_our_rust(path: &str) -> bool {
-    path.ends_with(".rs") && (path.starts_with("crates/") || path.starts_with("xtask/"))
+    path.ends_with(".rs") && ["crates/", "xtask/", "fuzz/"].iter().any(|folder| path.starts_with(folder))
 }
 
 /// The folder of the crate that a file belongs to: `pki` for `crates/pki/src/lib.rs`.
