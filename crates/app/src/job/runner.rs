@@ -13,7 +13,7 @@ use super::{Done, Progress, deployment_run};
 use crate::{App, Error, act, certificate, lineage};
 
 /// Jobs that run at once. Enough that their transactions share commits; few enough that a crash leaves little to take up.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 512;
 
 /// Runs what is due now until nothing is; says how many jobs ran.
 pub async fn run_due(app: &Arc<App>) -> Result<usize, Error> {
