@@ -107,7 +107,8 @@ fn its_pkcs12_is_read() {
         let name = ["--to-p12", "--outder", "--p12-name", pair.kind];
         let content = ["--load-certificate", &leaf, "--pkcs-cipher", cipher];
         let what = [&name[..], &content].concat();
-        if cipher == CIPHERS[0] {
+        // Each certificate costs a second more.
+        if cipher == CIPHERS[0] && passphrase.name == "ascii" {
             let with_root = [&what[..], &["--load-ca-certificate", "root.pem"]].concat();
             pair.assert_in(&make(&material, pair, passphrase, &with_root), passphrase, cipher);
         } else {
