@@ -8,18 +8,28 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use claviger_app::lineage::{self, NewLineage};
 use claviger_app::testing::Fixture;
 use claviger_app::{Page, schedule};
-use domain::Moment;
 use domain::id::{IssuerId, ProfileId, TokenId};
 use domain::lineage::AtRenewal;
 use domain::permission::uses;
+use domain::{Clock, Moment};
 use pki::{KeyAlgorithm, SubjectAltName};
-use testkit::{SeededRandom, TestClock, fresh_store};
+use testkit::{SeededRandom, fresh_store};
 use token::InstanceKey;
+
+/// The real time: ids and rows are ordered by it, as they are on a server.
+struct Wall;
+
+impl Clock for Wall {
+    fn now(&self) -> Moment {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Moment(i64::try_from(since.as_millis()).unwrap())
+    }
+}
 
 fn main() {
     let count = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(10_000);
@@ -34,8 +44,7 @@ fn main() {
 
 async fn ours(count: usize) -> (f64, Duration) {
     let fresh = fresh_store().await;
-    let (clock, random) =
-        (Arc::new(TestClock::at(Moment(1_795_262_400_000))), Arc::new(SeededRandom::new(1)));
+    let (clock, random) = (Arc::new(Wall), Arc::new(SeededRandom::new(1)));
     let data = tempfile::tempdir().unwrap();
     let instance = InstanceKey::generate(&*random);
     let app = Fixture::empty(fresh.store.clone(), instance, clock, random, data.path().to_owned());

@@ -84,7 +84,7 @@ pub async fn tick(app: &App) -> Result<usize, Error> {
                 // Asked again where nobody can come between: an import may have moved the time meanwhile.
                 let due = due_lineages(tx, now)?;
                 for lineage in &due {
-                    let (id, scheduler) = (JobId::random(&*random), Actor::Scheduler.name());
+                    let (id, scheduler) = (JobId::new(now, &*random), Actor::Scheduler.name());
                     store::job::add(tx, &job::new(id, JobKind::LineageRenew, &lineage.id, &scheduler, now))?;
                     // The job carries it from here; its end sets the next time.
                     store::lineage::set_due(tx, &lineage.id, None)?;

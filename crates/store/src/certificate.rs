@@ -170,12 +170,14 @@ pub fn some_by_key(tx: &Tx<'_>, key: &KeyId, limit: u32) -> Result<Vec<Certifica
 /// The most certificates of one subject that are looked at: only an attack has more.
 const SAME_SUBJECT: i64 = 64;
 
-/// The certificates with this subject (DER), the one that ends last first; of a crowd only the first 64.
-pub fn by_subject(tx: &Tx<'_>, subject: &[u8]) -> Result<Vec<CertificateEntry>, Error> {
+/// Those with this subject (DER) that may have issued others, the one that ends last first; of a crowd only the first
+/// 64.
+pub fn issuers_named(tx: &Tx<'_>, subject: &[u8]) -> Result<Vec<Certificate>, Error> {
     tx.rows(
-        &format!("{CERTIFICATE} WHERE subject = $1 ORDER BY not_after DESC, fingerprint LIMIT $2"),
+        "SELECT der FROM certificate WHERE subject = $1 AND (is_ca OR self_signed)
+         ORDER BY not_after DESC, fingerprint LIMIT $2",
         &[&subject, &SAME_SUBJECT],
-        read,
+        |row| parse(&row.at::<Vec<u8>>("der")?),
     )
 }
 
@@ -185,10 +187,10 @@ pub fn of_lineage(tx: &Tx<'_>, lineage: &LineageId) -> Result<Vec<CertificateEnt
     tx.rows(&sql, &[&lineage.as_str()], read)
 }
 
-/// Every certificate of a CA that is not retired, for chains.
-pub fn authorities(tx: &Tx<'_>) -> Result<Vec<Certificate>, Error> {
-    let sql = "SELECT der FROM certificate WHERE is_ca AND state <> 'retired' ORDER BY fingerprint";
-    tx.rows(sql, &[], |row| parse(&row.at::<Vec<u8>>("der")?))
+/// Certificates of CAs, by fingerprint, so many at most.
+pub fn authorities(tx: &Tx<'_>, limit: u32) -> Result<Vec<Certificate>, Error> {
+    let sql = "SELECT der FROM certificate WHERE is_ca ORDER BY fingerprint LIMIT $1";
+    tx.rows(sql, &[&i64::from(limit)], |row| parse(&row.at::<Vec<u8>>("der")?))
 }
 
 /// How many certificates of CAs were ever stored. Their rows never go, so that what was built from them holds until

@@ -79,6 +79,13 @@ pub fn waiting_of_key(tx: &Tx<'_>, key: &KeyId) -> Result<Vec<CsrEntry>, Error> 
     tx.rows(&sql, &[&key.0.as_slice()], read)
 }
 
+/// Whether a request that a person made, and did not give up, has this friendly name.
+pub fn is_named(tx: &Tx<'_>, friendly_name: &str) -> Result<bool, Error> {
+    let sql = "SELECT count(*) AS n FROM csr
+               WHERE friendly_name = $1 AND lineage IS NULL AND state <> 'withdrawn'";
+    Ok(tx.number(sql, &[&friendly_name])? > 0)
+}
+
 /// Says what became of it.
 pub fn set_state(tx: &Tx<'_>, id: &CsrId, state: CsrState) -> Result<(), Error> {
     tx.update("csr", "UPDATE csr SET state = $2 WHERE id = $1", &[&id.as_str(), &state.name()])

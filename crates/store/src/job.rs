@@ -128,7 +128,11 @@ pub fn fail(tx: &Tx<'_>, id: &JobId, fence: i64, trouble: &str, at: Moment) -> R
 
 /// Whether the job is still held under this fence. The row is held too, until the end of the transaction.
 pub fn holds(tx: &Tx<'_>, id: &JobId, fence: i64) -> Result<bool, Error> {
-    held(tx, "fence = fence", &[&id.as_str(), &fence])
+    let sql = format!(
+        "SELECT fence FROM job WHERE id = $1 AND fence = $2 AND state = 'running'{}",
+        tx.for_update()
+    );
+    Ok(tx.one(&sql, &[&id.as_str(), &fence], |row| row.at::<i64>("fence"))?.is_some())
 }
 
 fn held(tx: &Tx<'_>, change: &str, args: crate::tx::Args<'_>) -> Result<bool, Error> {

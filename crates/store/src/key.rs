@@ -63,6 +63,12 @@ pub fn find(tx: &Tx<'_>, id: &KeyId) -> Result<Option<Key>, Error> {
     tx.one(&format!("{KEY} WHERE id = $1"), &[&id.0.as_slice()], read)
 }
 
+/// The state of a key.
+pub fn state(tx: &Tx<'_>, id: &KeyId) -> Result<Option<KeyState>, Error> {
+    let sql = "SELECT state FROM key WHERE id = $1";
+    tx.one(sql, &[&id.0.as_slice()], |row| row.parsed("key", "state"))
+}
+
 /// The key of this friendly name that is not destroyed.
 pub fn by_label(tx: &Tx<'_>, label: &str) -> Result<Option<Key>, Error> {
     tx.one(&format!("{KEY} WHERE label = $1 AND state <> 'destroyed'"), &[&label], read)

@@ -93,6 +93,16 @@ pub fn find(tx: &Tx<'_>, id: &LineageId) -> Result<Option<Lineage>, Error> {
     tx.one(&format!("{} WHERE id = $1 AND retired IS NULL", query(tx)), &[&id.as_str()], read)
 }
 
+/// Whether nobody changed the lineage since it was read, nor its targets. Cheaper than to read it again.
+pub fn is_as_read(tx: &Tx<'_>, lineage: &Lineage) -> Result<bool, Error> {
+    let sql = format!(
+        "SELECT version FROM lineage WHERE id = $1 AND version = $2 AND retired IS NULL{}",
+        tx.for_update()
+    );
+    let version = tx.one(&sql, &[&lineage.id.as_str(), &lineage.version], |row| row.at::<i64>("version"))?;
+    Ok(version.is_some())
+}
+
 /// The lineage of this name.
 pub fn by_name(tx: &Tx<'_>, name: &str) -> Result<Option<Lineage>, Error> {
     tx.one(&format!("{} WHERE name = $1 AND retired IS NULL", query(tx)), &[&name], read)
@@ -195,18 +205,9 @@ pub fn set_trouble(
 }
 
 /// Binds the lineage to a target; once is enough.
-pub fn bind(tx: &Tx<'_>, id: &LineageId, target: &TargetId) -> Result<(), Error> {
+fn bind(tx: &Tx<'_>, id: &LineageId, target: &TargetId) -> Result<(), Error> {
     tx.exec(
         "INSERT INTO lineage_target (lineage, target) VALUES ($1, $2) ON CONFLICT (lineage, target) DO NOTHING",
-        &[&id.as_str(), &target.as_str()],
-    )?;
-    Ok(())
-}
-
-/// Takes the lineage off a target.
-pub fn unbind(tx: &Tx<'_>, id: &LineageId, target: &TargetId) -> Result<(), Error> {
-    tx.exec(
-        "DELETE FROM lineage_target WHERE lineage = $1 AND target = $2",
         &[&id.as_str(), &target.as_str()],
     )?;
     Ok(())

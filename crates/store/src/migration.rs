@@ -24,10 +24,22 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/2_import/sqlite.sql"),
         postgres: include_str!("../migrations/2_import/postgres.sql"),
     },
+    Migration {
+        number: 3,
+        name: "csr_named",
+        sqlite: include_str!("../migrations/3_csr_named/sqlite.sql"),
+        postgres: include_str!("../migrations/3_csr_named/postgres.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "csr_waiting",
+        sqlite: include_str!("../migrations/4_csr_waiting/sqlite.sql"),
+        postgres: include_str!("../migrations/4_csr_waiting/postgres.sql"),
+    },
 ];
 
 /// The version that this program works with.
-pub(crate) const NEWEST: i64 = 2;
+pub(crate) const NEWEST: i64 = 4;
 
 impl Migration {
     /// Takes the step unless it was taken; answers how many were.

@@ -71,13 +71,15 @@ pub fn set_intent(tx: &Tx<'_>, id: &OrderId, intent: &[u8]) -> Result<(), Error>
     )
 }
 
-/// Ends the order with its certificate, which must be stored.
-pub fn complete(tx: &Tx<'_>, id: &OrderId, certificate: &Fingerprint) -> Result<(), Error> {
-    tx.update(
-        "order",
-        "UPDATE \"order\" SET certificate = $2, state = 'valid' WHERE id = $1",
+/// Ends the order with its certificate, which must be stored; false when the order was not active any more, and then
+/// nothing of it changes.
+pub fn complete(tx: &Tx<'_>, id: &OrderId, certificate: &Fingerprint) -> Result<bool, Error> {
+    let changed = tx.exec(
+        "UPDATE \"order\" SET certificate = $2, state = 'valid'
+         WHERE id = $1 AND state IN ('pending', 'ready', 'processing')",
         &[&id.as_str(), &certificate.0.as_slice()],
-    )
+    )?;
+    Ok(changed > 0)
 }
 
 fn read(row: &Row<'_>) -> Result<Order, Error> {

@@ -51,8 +51,14 @@ pub fn update(tx: &Tx<'_>, target: &Target, secret: &[&str], nonce: [u8; 12]) ->
     )
 }
 
-/// Removes a target with its bindings, deployments and what was seen of it.
+/// Removes a target with its bindings, deployments and what was seen of it. The lineages that were bound to it are
+/// changed by that.
 pub fn remove(tx: &Tx<'_>, id: &TargetId) -> Result<(), Error> {
+    tx.exec(
+        "UPDATE lineage SET version = version + 1
+         WHERE id IN (SELECT lineage FROM lineage_target WHERE target = $1)",
+        &[&id.as_str()],
+    )?;
     tx.exec("DELETE FROM lineage_target WHERE target = $1", &[&id.as_str()])?;
     tx.exec("DELETE FROM endpoint WHERE target = $1", &[&id.as_str()])?;
     tx.exec("DELETE FROM deployment WHERE target = $1", &[&id.as_str()])?;

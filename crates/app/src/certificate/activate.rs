@@ -79,7 +79,7 @@ pub(crate) fn make_current(
 
 /// A certificate whose key cannot sign would leave its names without any.
 fn refuse_without_key(tx: &Tx<'_>, entry: &CertificateEntry) -> Result<(), Error> {
-    let state = store::key::find(tx, &entry.key())?.map(|key| key.state);
+    let state = store::key::state(tx, &entry.key())?;
     if state == Some(KeyState::Active) {
         return Ok(());
     }
@@ -100,7 +100,7 @@ pub(crate) fn plan_deployment(
     (actor, random): (&str, &dyn Random),
 ) -> Result<domain::id::JobId, Error> {
     let deployment = Deployment {
-        id: DeploymentId::random(random),
+        id: DeploymentId::new(now, random),
         lineage: lineage.id.clone(),
         target: target.clone(),
         certificate: *certificate,
@@ -110,6 +110,6 @@ pub(crate) fn plan_deployment(
         changed: now,
     };
     store::deployment::insert(tx, &deployment)?;
-    let job = job::new(JobId::random(random), JobKind::DeploymentRun, &deployment.id, actor, now);
+    let job = job::new(JobId::new(now, random), JobKind::DeploymentRun, &deployment.id, actor, now);
     Ok(store::job::add(tx, &job)?)
 }

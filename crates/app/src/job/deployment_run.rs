@@ -55,7 +55,7 @@ pub(super) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
         record(app, job, &plan, DeploymentState::Failed, trouble, Vec::new()).await?;
         return Ok(Done::said(trouble));
     }
-    tell(app, job, JobState::Running, &format!("installing on {}", plan.target.label));
+    tell(app, job, JobState::Running, &format!("installing on “{}”", plan.target.label));
     if let Err(error) = install(app, &by, &plan).await? {
         let trouble = said(&error);
         record(app, job, &plan, failed_state(&error), &trouble, Vec::new()).await?;
@@ -127,7 +127,7 @@ async fn prove(app: &App, job: &Job, plan: &Plan) -> Result<Done, Error> {
         note(app, plan, DeploymentState::Installed, said).await?;
         return Ok(Done::said(said));
     }
-    tell(app, job, JobState::Running, &format!("looking at {} from outside", plan.target.label));
+    tell(app, job, JobState::Running, &format!("looking at “{}” from outside", plan.target.label));
     extend_lease(app, job).await?;
     let expected = Expected {
         certificate: &plan.entry.certificate,
@@ -145,7 +145,7 @@ async fn prove(app: &App, job: &Job, plan: &Plan) -> Result<Done, Error> {
             record(app, job, plan, DeploymentState::Verified, "", seen).await?;
             let count = looks.len();
             let said = if count == 1 { "a handshake".to_owned() } else { format!("{count} handshakes") };
-            Ok(Done::said(format!("{said} saw it on {}", plan.target.label)))
+            Ok(Done::said(format!("{said} saw it on “{}”", plan.target.label)))
         }
         Some(bad) => {
             let trouble = format!("at {} {}", bad.address, bad.trouble);
@@ -241,13 +241,15 @@ async fn record(
     let (job, at, event) = (job.clone(), app.now(), event(app, plan, state));
     let (deployment, lineage) = (plan.deployment.clone(), plan.lineage.clone());
     let trouble = trouble.to_owned();
+    // A lineage may have several targets: there it is said which one.
+    let at_lineage = format!("on “{}”: {trouble}", plan.target.label);
     app.commit("deployment.record", move |tx| {
         refuse_lost_lease(tx, &job)?;
         store::deployment::set_state(tx, &deployment.id, state, &trouble, at)?;
         for one in &seen {
             store::endpoint::record(tx, one)?;
         }
-        follow(tx, &lineage, &deployment, state, &trouble)?;
+        follow(tx, &lineage, &deployment, state, &at_lineage)?;
         act::record(tx, &event)
     })
     .await

@@ -27,14 +27,16 @@ pub struct Progress {
 
 /// How a job ended well.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done {
-    /// What came of it, one sentence.
-    pub said: String,
+pub enum Done {
+    /// What came of it, one sentence, which is still to be stored.
+    Said(String),
+    /// The same, stored already by [`end`] in the transaction of what it did.
+    Stored(String),
 }
 
 impl Done {
     pub(crate) fn said(text: impl Into<String>) -> Self {
-        Self { said: text.into() }
+        Self::Said(text.into())
     }
 }
 
@@ -62,8 +64,14 @@ pub(crate) fn new(id: JobId, kind: JobKind, subject: impl ToString, actor: &str,
 
 /// Refuses to write for a job whose lease another one took over meanwhile.
 pub(crate) fn refuse_lost_lease(tx: &Tx<'_>, job: &Job) -> Result<(), Error> {
-    if store::job::holds(tx, &job.id, job.fence)? {
-        return Ok(());
-    }
-    Err(Error::conflict("job.lease_lost", "another worker took this job over", "There is nothing to do."))
+    if store::job::holds(tx, &job.id, job.fence)? { Ok(()) } else { Err(lease_lost()) }
+}
+
+/// Ends a job well together with what it did; refused when another one took it over meanwhile.
+pub(crate) fn end(tx: &Tx<'_>, job: &Job, said: &str, now: Moment) -> Result<(), Error> {
+    if store::job::finish(tx, &job.id, job.fence, said, now)? { Ok(()) } else { Err(lease_lost()) }
+}
+
+fn lease_lost() -> Error {
+    Error::conflict("job.lease_lost", "another worker took this job over", "There is nothing to do.")
 }

@@ -95,6 +95,7 @@ async fn one(app: &App, job: &Job) -> Result<Done, Error> {
         JobKind::LineageRekey => lineage::run_renewal(app, job, Wish::Rekey).await,
         JobKind::DeploymentRun => deployment_run::run(app, job).await,
         JobKind::CertificateImport => certificate::import::run_large(app, job).await,
+        JobKind::CertificateComplete => certificate::run_completion(app, job).await,
     }
 }
 
@@ -104,8 +105,13 @@ fn wish(job: &Job) -> Wish {
 }
 
 async fn finish(app: &App, job: &Job, done: &Done) -> Result<(), Error> {
-    tell(app, job, JobState::Done, &done.said);
-    let (id, fence, at, said) = (job.id.clone(), job.fence, app.now(), done.said.clone());
+    let (Done::Said(said) | Done::Stored(said)) = done;
+    tell(app, job, JobState::Done, said);
+    let said = match done {
+        Done::Said(said) => said.clone(),
+        Done::Stored(_) => return Ok(()),
+    };
+    let (id, fence, at) = (job.id.clone(), job.fence, app.now());
     app.store()
         .tx("job.finish", move |tx| Ok::<_, Error>(store::job::finish(tx, &id, fence, &said, at).map(drop)?))
         .await
@@ -113,8 +119,10 @@ async fn finish(app: &App, job: &Job, done: &Done) -> Result<(), Error> {
 
 /// Puts a failed job off, and says at its lineage what is wrong.
 async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
-    // Only when what it is about is gone; an issuer or key that is missing can come back.
-    let given_up = matches!(error, Error::NotFound { kind: "lineage" | "deployment" | "import", .. });
+    // Only when what it is about is gone; an issuer or key that is missing can come back. Strangers' servers are asked
+    // again when a person wants it.
+    let is_gone = matches!(error, Error::NotFound { kind: "lineage" | "deployment" | "import", .. });
+    let given_up = is_gone || (job.kind == JobKind::CertificateComplete && !may_pass(error));
     tell(app, job, if given_up { JobState::Failed } else { JobState::Waiting }, &error.to_string());
     tracing::warn!(job = %job.id, kind = %job.kind, subject = job.subject, %error, "a job failed");
     let spread = u64::from_be_bytes(
@@ -123,13 +131,20 @@ async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
     let wait = match error {
         // A token that is logged out is no failure of ours: look again soon, log-in wakes us anyway.
         Error::TokenUnavailable { .. } | Error::Busy => MINUTE,
-        _ => back_off(job.attempts, spread),
+        Error::NotPermitted(_)
+        | Error::NotFound { .. }
+        | Error::Refused(_)
+        | Error::Invalid(_)
+        | Error::Conflict(_)
+        | Error::Throttled { .. }
+        | Error::Internal { .. } => back_off(job.attempts, spread),
     };
     let (job, now, text) = (job.clone(), app.now(), said(error));
     let action = match job.kind {
         JobKind::LineageRenew | JobKind::LineageRekey => Action::OrderFail,
         JobKind::DeploymentRun => Action::DeploymentFail,
         JobKind::CertificateImport => Action::CertificateImport,
+        JobKind::CertificateComplete => Action::CertificateFetch,
     };
     let event = event(app, &job, action, error);
     app.commit("job.retry", move |tx| {
@@ -152,6 +167,11 @@ async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
     .await
 }
 
+/// Whether the trouble is ours, and may be over soon.
+fn may_pass(error: &Error) -> bool {
+    matches!(error, Error::Busy | Error::Internal { .. })
+}
+
 fn event(app: &App, job: &Job, action: Action, error: &Error) -> Event {
     let mut event = Event::refused(app.now(), &Actor::Scheduler, action, job.subject.as_str(), &error.code());
     event.outcome = Outcome::Failed;
@@ -165,7 +185,12 @@ fn said(error: &Error) -> String {
         Error::TokenUnavailable { token } => {
             format!("The token {token} is not logged in. Log in to it, then it goes on.")
         }
-        other => other.to_string(),
+        Error::NotPermitted(_)
+        | Error::NotFound { .. }
+        | Error::Invalid(_)
+        | Error::Throttled { .. }
+        | Error::Busy
+        | Error::Internal { .. } => error.to_string(),
     }
 }
 

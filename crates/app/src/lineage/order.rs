@@ -23,7 +23,7 @@ use token::Session;
 
 use crate::certificate::{free_label, make_current, row};
 use crate::issuer::{Authority, ensure_authority};
-use crate::job::{Done, refuse_lost_lease};
+use crate::job::{self, Done, refuse_lost_lease};
 use crate::key::{MadeKey, NewKey};
 use crate::{App, Error, act, csr, key, signing};
 
@@ -127,7 +127,7 @@ async fn place(
         Answer::WaitForPerson(what) => (OrderState::Pending, None, Some(what)),
     };
     let order = Order {
-        id: OrderId::random(app.random()),
+        id: OrderId::new(now, app.random()),
         lineage: state.lineage.id.clone(),
         issuer: state.issuer.id.clone(),
         key: sealed.id,
@@ -246,6 +246,9 @@ async fn store_order(
     .await
 }
 
+/// What a job says that issued.
+const ISSUED: &str = "the certificate is here; it goes to its targets now";
+
 /// Signs the stored intent and stores the certificate.
 async fn finish(app: &App, job: &Job, issuing: &Issuing, order: Order) -> Result<Done, Error> {
     let Issuing { by, state, authority } = issuing;
@@ -265,10 +268,10 @@ async fn finish(app: &App, job: &Job, issuing: &Issuing, order: Order) -> Result
     };
     let lineage = state.lineage.id.clone();
     let entry = row(signed?, state.lineage.name.clone(), source, Some(lineage), app.now());
-    store_certificate(app, job, entry, order).await?;
+    store_certificate(app, job, (entry, order), state.lineage.clone()).await?;
     app.served_changed();
     app.wake();
-    Ok(Done::said("the certificate is here; it goes to its targets now"))
+    Ok(Done::Stored(ISSUED.to_owned()))
 }
 
 async fn own_key(app: &App, order: &Order) -> Result<SealedKey, Error> {
@@ -277,8 +280,13 @@ async fn own_key(app: &App, order: &Order) -> Result<SealedKey, Error> {
     sealed.ok_or_else(|| Error::not_found("key", id))
 }
 
-/// The second transaction: certificate, current, deployments, event.
-async fn store_certificate(app: &App, job: &Job, entry: CertificateEntry, order: Order) -> Result<(), Error> {
+/// The second transaction: the job's end, certificate, current, deployments, event.
+async fn store_certificate(
+    app: &App,
+    job: &Job,
+    (entry, order): (CertificateEntry, Order),
+    read: Lineage,
+) -> Result<(), Error> {
     let (job, now, random) = (job.clone(), app.now(), app.random_source());
     let event =
         Event::done(now, &Actor::Scheduler, Action::CertificateIssue, entry.fingerprint().to_string())
@@ -287,15 +295,18 @@ async fn store_certificate(app: &App, job: &Job, entry: CertificateEntry, order:
             .with(Field::Serial, pki::identity::hex(entry.certificate.serial()))
             .with(Field::Key, order.key);
     app.commit("certificate.issue", move |tx| {
-        refuse_lost_lease(tx, &job)?;
-        if !store::order::find(tx, &order.id)?.is_some_and(|order| order.state.is_active()) {
+        job::end(tx, &job, ISSUED, now)?;
+        store::certificate::insert(tx, &entry)?;
+        if !store::order::complete(tx, &order.id, &entry.fingerprint())? {
             let what = "the order was withdrawn while it was being signed";
             return Err(Error::conflict("order.withdrawn", what, "Renew the lineage again."));
         }
-        store::certificate::insert(tx, &entry)?;
-        store::order::complete(tx, &order.id, &entry.fingerprint())?;
         store::csr::set_state(tx, &order.csr, CsrState::Fulfilled)?;
-        let lineage = store::lineage::find(tx, &order.lineage)?;
+        let lineage = if store::lineage::is_as_read(tx, &read)? {
+            Some(read.clone())
+        } else {
+            store::lineage::find(tx, &order.lineage)?
+        };
         // A lineage that was removed meanwhile: the certificate is kept, nobody serves it.
         if let Some(lineage) = lineage {
             make_current(tx, &lineage, &entry, now, (&job.actor, &*random))?;

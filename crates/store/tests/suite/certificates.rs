@@ -20,9 +20,10 @@ fn stored(tx: &Tx) -> Result<(), Error> {
     assert!(!certificate::insert(tx, &world::entry(world::leaf(1), "again"))?, "it is there already");
     assert_eq!(certificate::find(tx, &one.fingerprint())?, Some(one.clone()));
     assert_eq!(certificate::by_key(tx, &one.key())?, [two.clone(), one.clone()]);
-    let subject = one.certificate.subject().der();
-    assert_eq!(certificate::by_subject(tx, subject)?.len(), 2);
-    assert_eq!(certificate::authorities(tx)?, [world::root()]);
+    assert_eq!(certificate::issuers_named(tx, one.certificate.issuer().der())?, [world::root()]);
+    assert_eq!(certificate::issuers_named(tx, one.certificate.subject().der())?, [], "leaves issue nothing");
+    assert_eq!(certificate::authorities(tx, 2)?, [world::root()]);
+    assert_eq!(certificate::authorities(tx, 0)?, []);
     assert_eq!(certificate::count(tx)?, 2);
     assert_eq!(certificate::count_issued_by(tx, world::root().subject().der())?, 2);
     assert_eq!(certificate::set_has_key(tx, &one.key())?, 2);

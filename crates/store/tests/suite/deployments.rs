@@ -48,7 +48,9 @@ fn targets(tx: &Tx) -> Result<(), Error> {
     let refused = tx.attempt(|tx| target::insert(tx, &again, &[], world::NONCE));
     assert!(matches!(refused, Err(Error::Conflict { what }) if what == "target.label"));
     target::remove(tx, &other.id)?;
+    let bound = lineage::of_target(tx, &TargetId::edge())?.remove(0);
     target::remove(tx, &TargetId::edge())?;
+    assert!(!lineage::is_as_read(tx, &bound)?, "it has one target less");
     assert!(target::all(tx)?.is_empty() && lineage::of_target(tx, &TargetId::edge())?.is_empty());
     assert!(matches!(target::remove(tx, &other.id), Err(Error::Missing { what: "target" })));
     Ok(())

@@ -3,6 +3,7 @@
 use domain::Moment;
 use domain::id::{IssuerId, LineageId, OrderId, TargetId};
 use domain::key::{Key, SealedKey};
+use domain::lineage::Lineage;
 use domain::order::{Order, OrderState};
 use store::lineage::{self, LineageFilter, ServedLineage};
 use store::{Error, Page, Tx, certificate, csr, key, order, target};
@@ -31,8 +32,11 @@ fn changed(tx: &Tx) -> Result<(), Error> {
     let found = lineage::of_current(tx, &current)?.expect("the lineage");
     assert_eq!((found.failures, found.trouble.as_str(), found.due), (0, "", Some(Moment(2_000))));
     lineage::set_due(tx, &read.id, None)?;
-    lineage::unbind(tx, &read.id, &TargetId::edge())?;
-    lineage::bind(tx, &read.id, &TargetId::of("nginx"))?;
+    assert!(!lineage::is_as_read(tx, &read)?, "it has a due time, and had another certificate");
+    let now = lineage::find(tx, &read.id)?.expect("the lineage");
+    assert!(lineage::is_as_read(tx, &now)?);
+    assert!(lineage::update(tx, &Lineage { targets: vec![TargetId::of("nginx")], ..now.clone() })?);
+    assert!(!lineage::is_as_read(tx, &now)?);
     assert_eq!(lineage::of_target(tx, &TargetId::edge())?, []);
     assert_eq!(lineage::of_target(tx, &TargetId::of("nginx"))?.len(), 1);
     let served = |tx: &Tx<'_>| lineage::served(tx, &TargetId::of("nginx"));
@@ -50,9 +54,9 @@ fn changed(tx: &Tx) -> Result<(), Error> {
     assert_eq!((lineage::count(tx)?, lineage::of_issuer_count(tx, &IssuerId::of("internal"))?), (1, 1));
     lineage::retire(tx, &read.id, Moment(3))?;
     assert_eq!((lineage::find(tx, &read.id)?, lineage::count(tx)?), (None, 0));
-    let again = domain::lineage::Lineage { id: LineageId::of("lin-2"), ..world::lineage("lin-1") };
+    let again = Lineage { id: LineageId::of("lin-2"), ..world::lineage("lin-1") };
     lineage::insert(tx, &again)?;
-    let third = domain::lineage::Lineage { id: LineageId::of("lin-3"), ..again };
+    let third = Lineage { id: LineageId::of("lin-3"), ..again };
     let refused = tx.attempt(|tx| lineage::insert(tx, &third));
     assert!(matches!(refused, Err(Error::Conflict { what }) if what == "lineage.name"));
     Ok(())
@@ -134,7 +138,8 @@ fn orders(tx: &Tx) -> Result<(), Error> {
     let found = order::find(tx, &first.id)?.expect("the order");
     assert_eq!((found.state, found.intent.as_deref()), (OrderState::Processing, Some(&[1, 2][..])));
     certificate::insert(tx, &world::entry(world::leaf(1), "one"))?;
-    order::complete(tx, &first.id, &world::leaf(1).fingerprint())?;
+    assert!(order::complete(tx, &first.id, &world::leaf(1).fingerprint())?);
+    assert!(!order::complete(tx, &first.id, &world::leaf(1).fingerprint())?, "it is complete");
     assert_eq!(order::active(tx, &first.lineage)?, None);
     order::insert(tx, &new_order("ord-2"))?;
     order::set_state(tx, &OrderId::of("ord-2"), OrderState::Invalid)?;
