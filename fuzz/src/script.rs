@@ -5,8 +5,8 @@
 #[expect(dead_code, reason = "shared with the tests of pki, which need all of it")]
 mod maker;
 
-use pki::chain::{self, MAX_LENGTH, Pool};
-use pki::path::{Known, Options, Path, Policies, Purpose, Revocation, verify};
+use pki::chain::{self, Chain, MAX_LENGTH, Pool};
+use pki::path::{Anchors, Known, Options, Policies, Purpose, Revocation};
 use pki::{Certificate, Crl, SubjectAltName};
 
 use maker::{CRITICAL, ED25519, Fields, dns_names, extension, key, name, seq, spki, tlv};
@@ -41,7 +41,7 @@ pub fn play(bytes: &[u8]) {
     let (anchors, rest): (Vec<_>, Vec<_>) =
         certificates.iter().skip(1).cloned().partition(|one| question.is_trusted(one));
     let (anchors, intermediates) = (Pool::new(anchors), Pool::new(rest));
-    let known = Known { intermediates: &intermediates, anchors: &anchors, crls: &crls };
+    let known = Known { intermediates: &intermediates, anchors: Anchors::Only(&anchors), crls: &crls };
     question.ask(leaf, &known, &certificates);
 }
 
@@ -92,23 +92,26 @@ impl Question {
     }
 
     fn ask(&self, leaf: &Certificate, known: &Known<'_>, certificates: &[Certificate]) {
-        match verify(leaf, known, &self.options()) {
-            Ok(path) => {
-                self.check(leaf, &path, certificates);
+        let chain = chain::build(leaf, known, &self.options());
+        chain.findings.iter().for_each(assert_inert);
+        match &chain.verdict {
+            Ok(()) => {
+                self.check(leaf, &chain, certificates);
                 let lax = Options { revocation: Revocation::Ignored, peers: &[], ..self.options() };
-                assert!(verify(leaf, known, &lax).is_ok(), "who asks for less gets less");
+                assert_eq!(chain::build(leaf, known, &lax).verdict, Ok(()), "who asks for less gets less");
             }
-            Err(refusal) => assert_inert(&refusal.into()),
+            Err(refusal) => assert_inert(&refusal.clone().into()),
         }
-        // The same certificates as a server would send them: nothing holds that does not hold with all of them known.
-        let chain = chain::build(leaf, known.intermediates, NOW);
-        if let Ok(path) = chain.verify(&self.options(), known.crls) {
-            assert_eq!(path.certificates.first(), Some(leaf));
-        }
+        // What is chosen to be served, whoever is trusted: the chain of the same leaf, and a root that signed itself.
+        let served = chain::build(leaf, &Known { anchors: Anchors::Roots, ..*known }, &self.options());
+        assert_eq!(served.served.first(), Some(leaf));
+        assert!(served.root.iter().all(Certificate::is_self_signed), "a root that is none");
+        assert!(served.verdict.is_err() || served.is_complete(), "no root, and yet it holds");
     }
 
-    fn check(&self, leaf: &Certificate, path: &Path, certificates: &[Certificate]) {
-        let Path { certificates: found, anchor } = path;
+    fn check(&self, leaf: &Certificate, chain: &Chain, certificates: &[Certificate]) {
+        let found = &chain.served;
+        let Some(anchor) = &chain.root else { panic!("a path that holds, and ends nowhere") };
         assert_eq!(found.first(), Some(leaf));
         assert!(found.len() <= MAX_LENGTH);
         if leaf != anchor {

@@ -138,13 +138,14 @@ impl Source {
         let chains = if hold { self.chains } else { Chains { authorities, built: self.now, until: None } };
         let (keys, new_keys) = (HashSet::new(), Vec::new());
         let mut rows = Rows { served: Vec::new(), default: None, keys, new_keys, chains };
+        let mut builder = chains::Chains::new(tx, self.now.unix());
         for row in store::lineage::served(tx, &TargetId::edge())? {
             let known = self.known.get(&row.certificate).filter(|_| hold);
             let served = match known {
                 Some(known) => with_backend(known, row.backend),
                 None => {
                     let Some(entry) = store::certificate::find(tx, &row.certificate)? else { continue };
-                    let served = self.describe(tx, &entry.certificate, &mut rows.chains)?;
+                    let served = self.describe(&mut builder, &entry.certificate, &mut rows.chains)?;
                     let Some(served) = served else { continue };
                     with_backend(&Arc::new(served), row.backend)
                 }
@@ -153,7 +154,7 @@ impl Source {
                 rows.served.push(served);
             }
         }
-        self.take_default(tx, hold, &mut rows)?;
+        self.take_default(&mut builder, hold, &mut rows)?;
         Ok(rows)
     }
 
@@ -171,7 +172,13 @@ impl Source {
 
     /// The default certificate; where it has ended or its token is logged out, the factory certificate: our own pages
     /// are served with it, also the one on which a token is logged in.
-    fn take_default(&self, tx: &Tx<'_>, hold: bool, rows: &mut Rows) -> Result<(), Error> {
+    fn take_default(
+        &self,
+        builder: &mut chains::Chains<'_>,
+        hold: bool,
+        rows: &mut Rows,
+    ) -> Result<(), Error> {
+        let tx = builder.tx();
         for name in [setting::DEFAULT_CERTIFICATE, setting::FACTORY_CERTIFICATE] {
             let Some(fingerprint) = setting::fingerprint(tx, name)? else { continue };
             let Some(entry) = store::certificate::find(tx, &fingerprint)? else { continue };
@@ -184,7 +191,7 @@ impl Source {
             let known = self.default.as_ref().filter(|known| hold && known.fingerprint == fingerprint);
             rows.default = match known {
                 Some(known) => Some(Arc::clone(known)),
-                None => self.describe(tx, &entry.certificate, &mut rows.chains)?.map(Arc::new),
+                None => self.describe(builder, &entry.certificate, &mut rows.chains)?.map(Arc::new),
             };
             self.take_key(tx, &sealed.id, rows)?;
             return Ok(());
@@ -195,12 +202,12 @@ impl Source {
     /// None where the key is of a kind that nobody signs with here.
     fn describe(
         &self,
-        tx: &Tx<'_>,
+        builder: &mut chains::Chains<'_>,
         certificate: &Certificate,
         chains: &mut Chains,
     ) -> Result<Option<Served>, Error> {
         let Some(algorithm) = certificate.public_key().algorithm() else { return Ok(None) };
-        let chain = chains::of(tx, certificate, self.now.unix())?;
+        let chain = builder.of(certificate)?;
         chain.served.iter().skip(1).chain(&chain.root).for_each(|issuer| chains.note_end(issuer, self.now));
         Ok(Some(Served {
             fingerprint: certificate.fingerprint(),

@@ -8,7 +8,7 @@ use domain::snapshot::Served;
 use pki::{Certificate, Fingerprint};
 
 /// The most certificates in a chain that is served.
-const MAX_CHAIN: usize = 10;
+const MAX_CHAIN: usize = pki::chain::MAX_LENGTH;
 
 /// Why a snapshot is not served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

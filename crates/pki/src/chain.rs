@@ -1,19 +1,23 @@
 //! Chains: from a leaf to a root through what is known, and the repair of what a file holds in any order.
 //!
-//! [`build`] looks issuers up in a [`Pool`]; [`arrange`] takes the certificates of one file. Both search within a
-//! budget of signature checks, so that no set of certificates, however crafted, costs more than a few milliseconds.
+//! One builder for everybody: import, what is served, export, `claviger chain` and the judges in `tests/` all ask
+//! [`build`], or [`Series::chain`] behind it, which does so for many leaves; [`arrange`] finds the leaf of one file before.
+//! It branches, prefers the way that holds by [`crate::path`], and stays within a budget of signature checks, so that no
+//! set of certificates, however crafted, costs more than a few milliseconds.
 
 mod arrange;
 mod client;
 mod finding;
-mod search;
+mod published;
 mod series;
 
 use std::collections::HashMap;
 
-use crate::{Certificate, Crl, DistinguishedName, Finding, Refusal, UnixTime, path};
+use crate::path::{Known, Options};
+use crate::{Certificate, DistinguishedName, Finding, Refusal, UnixTime};
 
-pub use arrange::{Arranged, arrange, arrange_for};
+pub use arrange::{Arranged, arrange, arrange_for, arrange_with_lists, refuse_crowd};
+pub use published::published;
 pub use series::Series;
 
 /// Certificates in a chain, the root included, at most.
@@ -30,38 +34,33 @@ pub struct Chain {
     /// What a server sends: the leaf first, then intermediates, each issued by the next; no root, unless the leaf
     /// itself is one.
     pub served: Vec<Certificate>,
-    /// The root at which it ends, when that is known.
+    /// The root at which it ends, when that is known; it is kept apart, and never served.
     pub root: Option<Certificate>,
-    /// What is wrong with it: `chain.*`.
+    /// What a client says that trusts the root and applies RFC 5280, 6, to this chain; `chain.untrusted` where no root is
+    /// known.
+    pub verdict: Result<(), Refusal>,
+    /// What is wrong with it: `chain.*`. A verdict that comes from the chain is among them, in other words.
     pub findings: Vec<Finding>,
 }
 
 impl Chain {
+    /// Nobody looked for it: the leaf alone.
+    pub fn unsought(leaf: Certificate) -> Self {
+        let what = "nobody looked for the chain of this certificate";
+        let verdict = Err(Refusal::new("chain.untrusted", what, "Look at the certificate by itself."));
+        Self { served: vec![leaf], root: None, verdict, findings: Vec::new() }
+    }
+
     /// Whether it reaches a root.
     pub fn is_complete(&self) -> bool {
         self.root.is_some()
     }
 
-    /// What a client says that trusts the root and knows no more than what is sent to it: the path that it finds.
-    ///
-    /// # Errors
-    /// Those of [`path::verify`]; `chain.untrusted` when the root is not known.
-    pub fn verify(&self, options: &path::Options<'_>, crls: &[Crl]) -> Result<path::Path, Refusal> {
-        let Some((leaf, sent)) = self.served.split_first() else {
-            return Err(Refusal::new("chain.nothing", "there is no certificate", "Give the leaf's file."));
-        };
-        let (intermediates, anchors) = (Pool::new(sent.iter().cloned()), Pool::new(self.root.clone()));
-        let known = path::Known { intermediates: &intermediates, anchors: &anchors, crls };
-        if self.root.as_ref() == Some(leaf) {
-            return path::verify_trusted(leaf, &known, options);
-        }
-        path::verify(leaf, &known, options)
-    }
-
-    /// Whatever RFC 5280 finds wrong with the path beyond the findings (`chain.client_cannot_build`): it costs the
-    /// signature checks once more, so it is asked for where something is decided, not for every row of a list.
-    pub fn path_finding(&self) -> Option<Finding> {
-        client::refused_by_everybody(self)
+    /// The last certificate of a chain that ends before a root: the certificate of its issuer is what is missing. None
+    /// also where the search was cut off, because then nobody knows.
+    pub fn gap(&self) -> Option<&Certificate> {
+        let was_cut_off = self.findings.iter().any(|finding| finding.code == "chain.budget");
+        self.served.last().filter(|_| !self.is_complete() && !was_cut_off)
     }
 
     /// The last moment at which every certificate that is sent is valid: the earliest end among them. `None` when
@@ -84,23 +83,27 @@ impl Pool {
     /// Takes the certificates that may issue certificates or CRLs; others are left out, and so is the same one twice.
     pub fn new(certificates: impl IntoIterator<Item = Certificate>) -> Self {
         let mut pool = Self::default();
-        certificates.into_iter().for_each(|certificate| pool.add(certificate));
+        for certificate in certificates {
+            pool.add(certificate);
+        }
         pool
     }
 
-    /// Adds one, if it may issue and is not there yet.
-    pub fn add(&mut self, certificate: Certificate) {
+    /// Adds one, if it may issue and is not there yet; answers whether it was added.
+    pub fn add(&mut self, certificate: Certificate) -> bool {
         let by_name = if certificate.may_issue() {
             &mut self.by_subject
         } else if certificate.key_usages().contains(&CRL_SIGN) {
             &mut self.crl_issuers
         } else {
-            return;
+            return false;
         };
         let same_name = by_name.entry(certificate.subject().canonical()).or_default();
-        if !same_name.contains(&certificate) {
+        let is_new = !same_name.contains(&certificate);
+        if is_new {
             same_name.push(certificate);
         }
+        is_new
     }
 
     /// Whether this very certificate is there as one that may issue.
@@ -126,22 +129,14 @@ impl Pool {
     }
 }
 
-/// Builds the best chain for `leaf` from what is known: one whose members are all valid now, then one that reaches
-/// a root, then the shortest complete or the longest incomplete one.
+/// Builds the best chain for `leaf` from what is known: the first that holds as `options` ask; else one whose members are
+/// all valid then, then one that reaches a root, then the shortest complete or the longest incomplete one.
 ///
-/// Never fails: gaps, loops and a search that ran over [`MAX_CHECKS`] are findings (`chain.incomplete`,
-/// `chain.root_missing`, `chain.expired`, `chain.expires_before_leaf`, `chain.loop`, `chain.budget`), and so is what
-/// only some clients cannot do (`chain.client_cannot_build`).
-pub fn build(leaf: &Certificate, known: &Pool, now: UnixTime) -> Chain {
-    let found = search::best_path(leaf, known, now);
-    let mut served = found.path;
-    let root = served.last().filter(|top| top.is_self_signed()).cloned();
-    if root.is_some() && served.len() > 1 {
-        served.pop();
-    }
-    let mut chain = Chain { served, root, findings: Vec::new() };
-    chain.findings = finding::findings(&chain, found.outcome, now);
-    chain
+/// Never fails: whether it holds is its verdict; gaps, loops and a search that ran over [`MAX_CHECKS`] are findings
+/// (`chain.incomplete`, `chain.root_missing`, `chain.expired`, `chain.expires_before_leaf`, `chain.loop`,
+/// `chain.budget`), and so is what only some clients, or no client at all, can do (`chain.client_cannot_build`).
+pub fn build(leaf: &Certificate, known: &Known<'_>, options: &Options<'_>) -> Chain {
+    Series::new(*known, options.clone()).chain(leaf)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! x509-limbo judges path validation: every case of its file goes through [`claviger_pki::path::verify`], the one door to
-//! it, with the same demands for all cases of one kind.
+//! x509-limbo judges chains: every case of its file goes through [`claviger_pki::chain::build`], which import, what is
+//! served, export and `claviger chain` build theirs with; with the same demands for all cases of one kind.
 //!
 //! The file is not part of this repository. It is looked for at `CLAVIGER_LIMBO`, else at `../shared/limbo/limbo.json`
 //! beside the checkout; without it, nothing is claimed. What differs is explained in
@@ -15,9 +15,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use claviger_pki::chain::Pool;
+use claviger_pki::chain::{self, Pool};
 use claviger_pki::format::{self, Object};
-use claviger_pki::path::{Known, Options, Purpose, verify};
+use claviger_pki::path::{Anchors, Known, Options, Purpose};
 use claviger_pki::{Certificate, Crl, SubjectAltName, UnixTime};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -91,8 +91,8 @@ fn judge(case: &Value) -> Answer {
         max_intermediates: case["max_chain_depth"].as_u64().map(|depth| usize::try_from(depth).unwrap()),
         ..Options::new(moment(&case["validation_time"]), purpose)
     };
-    let known = Known { intermediates: &intermediates, anchors: &anchors, crls: &crls };
-    verify(&leaf, &known, &options).map(drop).map_err(|refusal| refusal.to_string())
+    let known = Known { intermediates: &intermediates, anchors: Anchors::Only(&anchors), crls: &crls };
+    chain::build(&leaf, &known, &options).verdict.map_err(|refusal| refusal.to_string())
 }
 
 fn moment(value: &Value) -> UnixTime {

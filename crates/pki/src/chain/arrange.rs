@@ -2,12 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::finding::{budget, finding, incomplete};
+use super::finding::{finding, incomplete};
 use super::{Chain, Pool, build};
-use crate::{Certificate, Finding, KeyId, Severity, UnixTime};
-
-/// Certificates with one subject, at most: only an attack has more in one file, and each doubles the paths.
-const MAX_SAME_SUBJECT: usize = 32;
+use crate::path::search::MAX_CANDIDATES;
+use crate::path::{Known, Options, Purpose};
+use crate::{Certificate, Crl, Finding, KeyId, Refusal, Severity, UnixTime};
 
 /// The certificates of one file, sorted.
 #[derive(Clone, Debug)]
@@ -29,18 +28,33 @@ pub fn arrange(certificates: Vec<Certificate>, now: UnixTime) -> Arranged {
 
 /// As [`arrange`]; the certificate of the key `wanted` is the leaf, if there is one.
 pub fn arrange_for(certificates: Vec<Certificate>, wanted: Option<&KeyId>, now: UnixTime) -> Arranged {
+    arrange_with_lists(certificates, wanted, &[], now)
+}
+
+/// As [`arrange_for`]; what the revocation lists say counts for the verdict.
+pub fn arrange_with_lists(
+    certificates: Vec<Certificate>,
+    wanted: Option<&KeyId>,
+    crls: &[Crl],
+    now: UnixTime,
+) -> Arranged {
     let sent = certificates.len();
     let distinct = without_duplicates(certificates);
     let Some(leaf) = find_leaf(&distinct, wanted).cloned() else {
-        let chain = Chain { served: Vec::new(), root: None, findings: Vec::new() };
+        let verdict = Err(Refusal::new("chain.nothing", "there is no certificate", "Give the leaf's file."));
+        let chain = Chain { served: Vec::new(), root: None, verdict, findings: Vec::new() };
         return Arranged { leaf: None, chain, unrelated: Vec::new() };
     };
-    let mut chain = if has_crowd(&distinct) {
-        Chain { served: vec![leaf.clone()], root: None, findings: vec![budget()] }
-    } else {
-        build(&leaf, &Pool::new(distinct.iter().cloned()), now)
+    let mut chain = match refuse_crowd(&distinct) {
+        Ok(()) => {
+            let pool = Pool::new(distinct.iter().cloned());
+            build(&leaf, &Known { crls, ..Known::among(&pool) }, &Options::new(now, Purpose::Any))
+        }
+        Err(refusal) => {
+            let findings = vec![Finding::from(refusal.clone())];
+            Chain { served: vec![leaf.clone()], root: None, verdict: Err(refusal), findings }
+        }
     };
-    chain.findings.extend(chain.path_finding());
     let unrelated = strangers(&distinct, &chain);
     if unrelated.iter().any(Certificate::is_ca) {
         name_the_gap(&mut chain);
@@ -83,13 +97,22 @@ fn find_leaf<'a>(certificates: &'a [Certificate], wanted: Option<&KeyId>) -> Opt
         .or_else(|| certificates.first())
 }
 
-fn has_crowd(certificates: &[Certificate]) -> bool {
+/// Refuses files with more CAs of one name than are ever tried as issuers: nobody means that.
+///
+/// # Errors
+/// `chain.budget`.
+pub fn refuse_crowd<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> Result<(), Refusal> {
     let mut counts: HashMap<&[u8], usize> = HashMap::new();
-    certificates.iter().filter(|certificate| certificate.may_issue()).any(|certificate| {
+    for certificate in certificates.into_iter().filter(|certificate| certificate.may_issue()) {
         let count = counts.entry(certificate.subject().der()).or_default();
         *count += 1;
-        *count > MAX_SAME_SUBJECT
-    })
+        if *count > MAX_CANDIDATES {
+            let what = format!("more than {MAX_CANDIDATES} CAs in it have the same name");
+            let repair = "Send only the certificates that belong to this chain.";
+            return Err(Refusal::new("chain.budget", what, repair).at(certificate.display_name()));
+        }
+    }
+    Ok(())
 }
 
 fn strangers(certificates: &[Certificate], chain: &Chain) -> Vec<Certificate> {

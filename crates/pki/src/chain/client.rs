@@ -3,8 +3,10 @@
 //!
 //! RSA keys under 2048 bits are no part of this: no certificate with one is let in.
 
-use super::{Chain, Pool};
-use crate::path::{self, Known, Options, Purpose, Revocation};
+use super::Chain;
+use crate::path;
+use crate::path::search::Budget;
+use crate::signature_algorithm::Digest;
 use crate::{Certificate, Finding, Refusal, Role, Severity, UnixTime};
 
 /// All that check what RFC 5280 tells them to.
@@ -32,7 +34,7 @@ struct Obstacle<'a> {
     repair: &'static str,
 }
 
-pub(super) fn findings(chain: &Chain, now: UnixTime) -> Vec<Finding> {
+pub(super) fn findings(chain: &Chain, now: UnixTime, budget: &mut Budget) -> Vec<Finding> {
     let Some(leaf) = chain.served.first() else { return Vec::new() };
     if chain.root.as_ref() == Some(leaf) {
         // It is its own root: there is nothing to build.
@@ -43,9 +45,9 @@ pub(super) fn findings(chain: &Chain, now: UnixTime) -> Vec<Finding> {
     obstacles.extend(chain.served.iter().filter(|member| is_sha1(member)).map(sha1));
     obstacles.extend(wrong_usage(chain, leaf));
     obstacles.extend(short_path(chain));
-    obstacles.extend(forbidden_name(chain, leaf));
     obstacles.extend(long_life(leaf));
-    obstacles.into_iter().map(Finding::from).collect()
+    let fault = fault(chain, leaf, budget).and_then(refused_by_everybody);
+    obstacles.into_iter().map(Finding::from).chain(fault).collect()
 }
 
 impl From<Obstacle<'_>> for Finding {
@@ -80,7 +82,7 @@ fn expired_way(chain: &Chain, now: UnixTime) -> Option<Obstacle<'_>> {
 }
 
 fn is_sha1(member: &Certificate) -> bool {
-    member.signature_algorithm().starts_with("SHA1") && !member.is_self_signed()
+    member.has_digest(Digest::Sha1) && !member.is_self_signed()
 }
 
 fn sha1(member: &Certificate) -> Obstacle<'_> {
@@ -94,11 +96,7 @@ fn sha1(member: &Certificate) -> Obstacle<'_> {
 
 /// The leaf names hosts, and it or a CA above it may not be used for TLS servers.
 fn wrong_usage<'a>(chain: &'a Chain, leaf: &'a Certificate) -> Option<Obstacle<'a>> {
-    let serves = |member: &Certificate| {
-        let usages = member.extended_key_usages();
-        usages.is_empty()
-            || usages.iter().any(|usage| usage == "serverAuth" || usage == "anyExtendedKeyUsage")
-    };
+    let serves = |member: &Certificate| member.allows("serverAuth");
     if leaf.is_ca() || !leaf.names().iter().any(|name| name.dns().is_some()) {
         return None;
     }
@@ -124,7 +122,7 @@ fn wrong_usage<'a>(chain: &'a Chain, leaf: &'a Certificate) -> Option<Obstacle<'
 /// count.
 fn short_path(chain: &Chain) -> Option<Obstacle<'_>> {
     let mut below = 0;
-    for member in chain.served.iter().skip(1) {
+    for member in cas(chain) {
         if member.path_len().is_some_and(|longest| longest < below) {
             return Some(Obstacle {
                 clients: EVERYBODY,
@@ -138,40 +136,13 @@ fn short_path(chain: &Chain) -> Option<Obstacle<'_>> {
     None
 }
 
-/// A CA above, the root included, may not speak for the names of the leaf (RFC 5280, 4.2.1.10).
-fn forbidden_name<'a>(chain: &'a Chain, leaf: &'a Certificate) -> Option<Obstacle<'a>> {
-    if !cas(chain).any(may_constrain_names) {
-        return None;
-    }
-    let refusal = fault(chain, leaf)?;
-    (refusal.code == NAME_CONSTRAINTS).then_some(Obstacle {
-        clients: EVERYBODY,
-        why: refusal.what,
-        member: leaf,
-        repair: "Order from a CA that may issue for these names.",
-    })
-}
+/// What others tell of the certificates, or [`findings`] by itself.
+const TOLD: [&str; 3] = ["chain.expired", "chain.path_length", "sig.sha1"];
 
-const NAME_CONSTRAINTS: &str = "chain.name_constraints";
-
-/// What [`findings`] tells by itself, or others tell of the certificates.
-const TOLD: [&str; 7] = [
-    NAME_CONSTRAINTS,
-    "chain.path_length",
-    "chain.expired",
-    "cert.expired",
-    "cert.not_yet_valid",
-    "cert.ext_critical",
-    "sig.sha1",
-];
-
-/// Whatever else RFC 5280 finds wrong with the path from the leaf up, so that nobody accepts it. The signatures are
-/// checked once more for it.
-pub(super) fn refused_by_everybody(chain: &Chain) -> Option<Finding> {
-    let leaf = chain.served.first().filter(|leaf| chain.root.as_ref() != Some(leaf))?;
-    cas(chain).next()?;
-    let refusal = fault(chain, leaf).filter(|refusal| !TOLD.contains(&refusal.code))?;
-    Some(Finding {
+/// Whatever else RFC 5280 finds wrong with the chain above the leaf, so that nobody accepts it: a CA that may not speak for
+/// these names, for one.
+fn refused_by_everybody(refusal: Refusal) -> Option<Finding> {
+    (!TOLD.contains(&refusal.code)).then(|| Finding {
         code: "chain.client_cannot_build",
         severity: Severity::Warning,
         what: format!("{EVERYBODY} cannot build this chain: {}", refusal.what),
@@ -185,20 +156,15 @@ fn cas(chain: &Chain) -> impl Iterator<Item = &Certificate> {
     chain.served.iter().skip(1).chain(&chain.root)
 }
 
-/// Why the path does not hold for who trusts the last of it, at a moment when all of it is valid, if there is one: what
+/// Why the chain does not hold for who trusts the last of it, at a moment when all of it is valid, if there is one: what
 /// has expired is said elsewhere.
-fn fault(chain: &Chain, leaf: &Certificate) -> Option<Refusal> {
-    let (intermediates, anchors) = (Pool::new(cas(chain).cloned()), Pool::new(cas(chain).last().cloned()));
-    let at = cas(chain).map(Certificate::not_before).fold(leaf.not_before(), UnixTime::max);
-    let known = Known { intermediates: &intermediates, anchors: &anchors, crls: &[] };
-    let options = Options { revocation: Revocation::Ignored, ..Options::new(at, Purpose::Any) };
-    path::verify(leaf, &known, &options).err()
-}
-
-/// Whether the extension's identifier stands somewhere in it. Mistaking other octets for it only costs time.
-fn may_constrain_names(ca: &Certificate) -> bool {
-    const IDENTIFIER: [u8; 5] = [6, 3, 0x55, 0x1d, 30];
-    ca.der().windows(IDENTIFIER.len()).any(|octets| octets == IDENTIFIER)
+fn fault(chain: &Chain, leaf: &Certificate, budget: &mut Budget) -> Option<Refusal> {
+    if chain.verdict.is_ok() {
+        return None;
+    }
+    let way: Vec<Certificate> = [leaf].into_iter().chain(cas(chain)).cloned().collect();
+    let at = way.iter().map(Certificate::not_before).max()?;
+    (way.len() > 1).then(|| path::fault_above(&way, at, budget)).flatten()
 }
 
 fn long_life(leaf: &Certificate) -> Option<Obstacle<'_>> {
@@ -217,6 +183,7 @@ mod tests {
     use super::*;
     use crate::issue::{self, Purpose, Template};
     use crate::name::{Attribute, AttributeType};
+    use crate::path::search::Memory;
     use crate::testing::{self, TestSigner};
     use crate::{DistinguishedName, KeyAlgorithm, Signer};
 
@@ -263,11 +230,17 @@ mod tests {
         Certificate::parse(&der("CA", "Root", Purpose::Intermediate { path_len }, days, key)).unwrap()
     }
 
-    /// The first words of what is said about a chain whose root is known or not, and about which member.
-    fn said(served: &[&Certificate], root: Option<&Certificate>) -> Vec<(String, String)> {
+    /// What is found about a chain that does not hold, and whose root is known or not.
+    fn found(served: &[&Certificate], root: Option<&Certificate>) -> Vec<Finding> {
         let served = served.iter().map(|member| (*member).clone()).collect();
-        let chain = Chain { served, root: root.cloned(), findings: Vec::new() };
-        let found = findings(&chain, NOW);
+        let verdict = Err(Refusal::new("chain.untrusted", "not asked here", ""));
+        let chain = Chain { served, root: root.cloned(), verdict, findings: Vec::new() };
+        findings(&chain, NOW, &mut Budget::new(Memory::default()))
+    }
+
+    /// The first words of it, and about which member it is.
+    fn said(served: &[&Certificate], root: Option<&Certificate>) -> Vec<(String, String)> {
+        let found = found(served, root);
         assert!(found.iter().all(|one| one.code == "chain.client_cannot_build" && !one.repair.is_empty()));
         let who = |finding: &Finding| finding.what.split(' ').next().unwrap_or_default().to_owned();
         found.iter().map(|finding| (who(finding), finding.place.clone())).collect()
@@ -316,23 +289,21 @@ mod tests {
         let no_server = patched(leaf(&key).der(), server_auth, code_signing);
         assert_eq!(said(&[&no_server, &ca(0, 300, &key)], None), one("TLS", "a.example"));
         let other_ca = patched(&der("CA", "Root", Purpose::TlsServer, 90, &key), server_auth, code_signing);
-        assert_eq!(said(&[&leaf(&key), &other_ca], None), one("Windows,", "CA"));
+        // It is no CA, either.
+        let both = [one("Windows,", "CA"), one("TLS", "CA")].concat();
+        assert_eq!(said(&[&leaf(&key), &other_ca], None), both);
     }
 
     #[test]
-    fn what_rfc_5280_refuses_is_told_where_it_is_asked() {
+    fn what_rfc_5280_refuses_is_told() {
         let key = testing::signer(KeyAlgorithm::EcP256);
         let root = Certificate::parse(&der("Root", "Root", Purpose::Root, 4000, &key)).unwrap();
         let (leaf, ca) = (leaf(&key), ca(0, 300, &key));
-        let chain = |above: &[&Certificate]| {
-            let served = above.iter().map(|member| (*member).clone()).collect();
-            Chain { served, root: Some(root.clone()), findings: Vec::new() }
-        };
-        assert_eq!(chain(&[&leaf, &ca]).path_finding(), None);
-        // keyUsage of the CA: digitalSignature instead of keyCertSign and cRLSign. Its signature breaks, too; both are
-        // reasons for everybody.
+        assert_eq!(found(&[&leaf, &ca], Some(&root)), []);
+        // keyUsage of the CA: digitalSignature instead of keyCertSign and cRLSign.
         let no_cert_sign = patched(ca.der(), &[0x03, 0x02, 0x01, 0x06], &[0x03, 0x02, 0x07, 0x80]);
-        let found = chain(&[&leaf, &no_cert_sign]).path_finding().unwrap();
+        let found = found(&[&leaf, &no_cert_sign], Some(&root));
+        let [found] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((found.code, found.severity), ("chain.client_cannot_build", Severity::Warning));
         assert!(found.what.starts_with(EVERYBODY) && !found.repair.is_empty(), "{}", found.what);
     }
@@ -344,6 +315,7 @@ mod tests {
             Certificate::parse(&der("Upper", "Root", Purpose::Intermediate { path_len: 0 }, 300, &key));
         let upper = upper.unwrap();
         assert_eq!(said(&[&leaf(&key), &ca(0, 300, &key), &upper], None), one("TLS", "Upper"));
+        assert_eq!(said(&[&leaf(&key), &ca(0, 300, &key)], Some(&upper)), one("TLS", "Upper"), "a root, too");
         assert_eq!(said(&[&leaf(&key), &ca(0, 300, &key)], None), []);
         let life =
             |days| Certificate::parse(&der("a.example", "CA", Purpose::TlsServer, days, &key)).unwrap();

@@ -1,16 +1,17 @@
 //! What is wrong with a chain, and what to do about it.
 
-use super::search::Outcome;
+use super::series::Ended;
 use super::{Chain, MAX_CHECKS, client};
+use crate::path::search::Budget;
 use crate::{Certificate, Finding, Severity, UnixTime};
 
-pub(super) fn findings(chain: &Chain, outcome: Outcome, now: UnixTime) -> Vec<Finding> {
+pub(super) fn findings(chain: &Chain, ended: Ended, now: UnixTime, budget: &mut Budget) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !chain.is_complete() {
-        if outcome.looped {
+        if ended.is_looped {
             findings.push(looped(chain));
         }
-        findings.push(if outcome.exhausted { budget() } else { gap(chain) });
+        findings.push(if ended.is_exhausted { cut_off() } else { gap(chain) });
     }
     let leaf_end = chain.served.first().map(Certificate::not_after);
     let root = chain.root.iter().filter(|_| !leads_itself(chain));
@@ -21,7 +22,7 @@ pub(super) fn findings(chain: &Chain, outcome: Outcome, now: UnixTime) -> Vec<Fi
             findings.push(ends_first(member, chain));
         }
     }
-    findings.extend(client::findings(chain, now));
+    findings.extend(client::findings(chain, now, budget));
     findings
 }
 
@@ -34,7 +35,7 @@ fn gap(chain: &Chain) -> Finding {
     match chain.served.as_slice() {
         [.., last] if chain.served.len() > 1 => root_missing(last),
         [last, ..] => incomplete(last),
-        [] => budget(),
+        [] => cut_off(),
     }
 }
 
@@ -112,7 +113,7 @@ fn looped(chain: &Chain) -> Finding {
 }
 
 /// The search was cut off.
-pub(super) fn budget() -> Finding {
+fn cut_off() -> Finding {
     Finding {
         code: "chain.budget",
         severity: Severity::Error,

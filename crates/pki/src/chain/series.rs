@@ -1,74 +1,83 @@
-//! Chains of many certificates, most of which share their issuers: the way up from an issuer is searched once.
+//! Chains of many certificates, most of which share their issuers: what was found out above one leaf is not found out
+//! again for the next.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
 use super::finding::findings;
-use super::search::Outcome;
-use super::{Chain, Pool, build};
-use crate::{Certificate, UnixTime};
+use super::{Chain, Pool};
+use crate::path::search::{Budget, Memory};
+use crate::path::{self, Anchors, Best, Known, Options, Purpose};
+use crate::{Certificate, Crl, UnixTime};
 
-/// The issuer's name and key identifier, as a certificate gives them.
-type Named = (Vec<u8>, Option<Vec<u8>>);
-
-/// Builds chains as [`build`] does, and remembers the way up from each issuer. For a certificate whose issuer was seen
-/// before, only its own signature is checked.
-#[derive(Debug)]
-pub struct Series {
-    pool: Pool,
-    now: UnixTime,
-    /// From the issuer up to the root, both included; only ways that are whole and valid now, which no other beats.
-    ways: HashMap<Named, Vec<Certificate>>,
+/// Builds chains, one after the other. For a certificate whose issuers were met before, only its own signature is
+/// checked.
+pub struct Series<'a> {
+    pool: Cow<'a, Pool>,
+    anchors: Anchors<'a>,
+    crls: &'a [Crl],
+    options: Options<'a>,
+    memory: Memory,
 }
 
-impl Series {
-    /// Issuers are looked up in `pool`.
-    pub fn new(pool: Pool, now: UnixTime) -> Self {
-        Self { pool, now, ways: HashMap::new() }
+impl<'a> Series<'a> {
+    /// Begins with what is known, and what is asked.
+    pub fn new(known: Known<'a>, options: Options<'a>) -> Self {
+        let Known { intermediates, anchors, crls } = known;
+        Self { pool: Cow::Borrowed(intermediates), anchors, crls, options, memory: Memory::default() }
     }
 
-    /// Adds an issuer; it may show better ways than those that are remembered.
+    /// Begins with certificates that are learned one by one, to build what can be served now.
+    pub fn learning(pool: Pool, now: UnixTime) -> Self {
+        let options = Options::new(now, Purpose::Any);
+        let pool = Cow::Owned(pool);
+        Self { pool, anchors: Anchors::Roots, crls: &[], options, memory: Memory::default() }
+    }
+
+    /// Adds an issuer; it may show better ways.
     pub fn learn(&mut self, certificate: Certificate) {
-        self.pool.add(certificate);
-        self.ways.clear();
+        if self.pool.to_mut().add(certificate) {
+            self.memory.forget_candidates();
+        }
     }
 
-    /// The chain of one certificate: that of [`build`].
+    /// The best chain of one certificate: see [`super::build`].
     pub fn chain(&mut self, leaf: &Certificate) -> Chain {
-        let named = (leaf.issuer().der().to_vec(), leaf.authority_key_id().map(<[u8]>::to_vec));
-        if let Some(chain) = self.ways.get(&named).and_then(|way| self.along(leaf, way)) {
-            return chain;
-        }
-        let chain = build(leaf, &self.pool, self.now);
-        if let Some(way) = way_up(&chain, self.now) {
-            self.ways.insert(named, way);
-        }
+        let known = Known { intermediates: &self.pool, anchors: self.anchors, crls: self.crls };
+        let mut budget = Budget::new(std::mem::take(&mut self.memory));
+        let best = path::best(leaf, &known, &self.options, &mut budget);
+        let ended = Ended { is_looped: best.is_looped, is_exhausted: best.is_exhausted };
+        let mut chain = Chain::from(best);
+        let mut again = Budget::new(budget.memory);
+        chain.findings = findings(&chain, ended, self.options.at, &mut again);
+        self.memory = again.memory;
+        self.memory.forget(leaf);
         chain
     }
-
-    /// The chain along a known way, if the certificate begins it and does not stand on it.
-    fn along(&self, leaf: &Certificate, way: &[Certificate]) -> Option<Chain> {
-        let is_on_it = way.iter().any(|member| member.subject() == leaf.subject());
-        let (root, between) = way.split_last()?;
-        if is_on_it || !leaf.is_signed_by(way.first()?) {
-            return None;
-        }
-        let served = [std::slice::from_ref(leaf), between].concat();
-        let mut chain = Chain { served, root: Some(root.clone()), findings: Vec::new() };
-        chain.findings = findings(&chain, Outcome::default(), self.now);
-        Some(chain)
-    }
 }
 
-fn way_up(chain: &Chain, now: UnixTime) -> Option<Vec<Certificate>> {
-    let root = chain.root.as_ref()?;
-    let way: Vec<Certificate> = chain.served.iter().skip(1).chain([root]).cloned().collect();
-    let leads_itself = chain.served.first() == Some(root);
-    (!leads_itself && way.iter().all(|member| member.is_valid_at(now))).then_some(way)
+/// How a search ended.
+#[derive(Clone, Copy)]
+pub(super) struct Ended {
+    pub(super) is_looped: bool,
+    pub(super) is_exhausted: bool,
+}
+
+impl From<Best> for Chain {
+    /// Puts the root apart; a leaf that is trusted itself is both.
+    fn from(best: Best) -> Self {
+        let mut served = best.way;
+        let root = served.last().filter(|_| best.is_anchored).cloned();
+        if root.is_some() && served.len() > 1 {
+            served.pop();
+        }
+        Self { served, root, verdict: best.verdict, findings: Vec::new() }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain;
     use crate::issue::{self, Purpose, Template};
     use crate::name::{Attribute, AttributeType};
     use crate::testing::{self, TestSigner};
@@ -108,8 +117,15 @@ mod tests {
         Certificate::parse(&issue::sign(&tbs, by).unwrap()).unwrap()
     }
 
+    fn alone(leaf: &Certificate, known: &Pool) -> Chain {
+        chain::build(leaf, &Known::among(known), &Options::new(NOW, path::Purpose::Any))
+    }
+
     fn is_same(one: &Chain, other: &Chain) -> bool {
-        (&one.served, &one.root, &one.findings) == (&other.served, &other.root, &other.findings)
+        let all = |chain: &Chain| {
+            (chain.served.clone(), chain.root.clone(), chain.verdict.clone(), chain.findings.clone())
+        };
+        all(one) == all(other)
     }
 
     #[test]
@@ -121,20 +137,32 @@ mod tests {
         // The second is signed by somebody who only bears the issuer's name.
         let leaves = [leaf("a", &below), leaf("b", &impostor), leaf("c", &below), leaf("Issuing", &below)];
         let mut known = Pool::new([issuing.clone()]);
-        let mut series = Series::new(known.clone(), NOW);
+        let mut series = Series::learning(known.clone(), NOW);
         for round in 0..3 {
             for one in leaves.iter().chain([&issuing, &root]) {
                 let chain = series.chain(one);
-                assert!(is_same(&chain, &build(one, &known, NOW)), "round {round}: {one:?} {chain:?}");
+                assert!(is_same(&chain, &alone(one, &known)), "round {round}: {one:?} {chain:?}");
             }
             if round == 0 {
-                assert!(series.ways.is_empty(), "a way that does not reach a root is not remembered");
                 known.add(root.clone());
                 series.learn(root.clone());
             }
         }
-        assert!(!series.ways.is_empty());
         let codes: Vec<_> = series.chain(&leaves[2]).findings.iter().map(|finding| finding.code).collect();
         assert!(codes.contains(&"chain.expires_before_leaf"), "findings are those of this leaf: {codes:?}");
+    }
+
+    #[test]
+    fn what_is_remembered_does_not_grow_with_the_leaves() {
+        let (above, below) = (key(), key());
+        let root = signed("Root", &above, ("Root", &above), Purpose::Root);
+        let issuing = signed("Issuing", &below, ("Root", &above), Purpose::Intermediate { path_len: 0 });
+        let mut series = Series::learning(Pool::new([root, issuing]), NOW);
+        for number in 0..20 {
+            let leaf = signed(&format!("{number}"), &key(), ("Issuing", &below), Purpose::TlsServer);
+            assert_eq!(series.chain(&leaf).verdict, Ok(()));
+            // The root's own signature, and the intermediate's; not those of the leaves.
+            assert_eq!(series.memory.signatures(), 2, "after {number}");
+        }
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::issue::{self, Purpose, Template};
 use crate::name::{Attribute, AttributeType};
 use crate::testing::{self, TestSigner};
-use crate::{DistinguishedName, KeyAlgorithm, Signer};
+use crate::{DistinguishedName, KeyAlgorithm, Signer, path};
 
 const NOW: UnixTime = UnixTime(1_795_305_600);
 const DAY: i64 = 86_400;
@@ -56,6 +56,10 @@ fn template(subject: DistinguishedName, key: &TestSigner, purpose: Purpose, days
         authority_key_id: None,
         ca_issuers_url: None,
     }
+}
+
+fn build(leaf: &Certificate, known: &Pool, now: UnixTime) -> Chain {
+    super::build(leaf, &Known::among(known), &Options::new(now, path::Purpose::Any))
 }
 
 fn codes(chain: &Chain) -> Vec<&'static str> {

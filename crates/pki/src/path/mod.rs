@@ -1,8 +1,8 @@
 //! Certification path validation (RFC 5280, 6) over a search that branches: does this certificate lead to somebody who
 //! is trusted, and may it be used as it is meant to be?
 //!
-//! [`verify`] is the one door. Every way that `search` finds is put to `validate`; the first that holds is the
-//! answer. Everything together stays within one budget, so that no set of certificates or lists costs more than a few
+//! Asked through [`crate::chain::build`]: every way that `search` finds is put to `validate`, and the first that holds is
+//! the chain. Everything together stays within one budget, so that no set of certificates or lists costs more than a few
 //! milliseconds: [`crate::chain::MAX_CHECKS`] signature checks, [`crate::chain::MAX_LENGTH`] certificates to a path.
 
 mod facts;
@@ -14,24 +14,51 @@ pub(crate) mod search;
 mod strict;
 mod validate;
 
+use std::cmp::Reverse;
 use std::ops::ControlFlow;
 
 use crate::chain::{MAX_CHECKS, Pool};
 use crate::tlv::oid_from_dotted;
 use crate::{Certificate, Crl, Refusal, SubjectAltName, UnixTime};
 use policy::{ANY_POLICY, Wanted};
-use search::{Budget, End, Goal};
-use validate::{Subject, Validation};
+use search::{Budget, End};
+use validate::{Judgement, Subject, Validation};
 
 /// What is known when a path is looked for.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     /// Certificates that may stand between the leaf and an anchor; nothing is trusted for being here.
     pub intermediates: &'a Pool,
-    /// Those that are trusted. Their own validity, usages and constraints count, their signatures do not.
-    pub anchors: &'a Pool,
+    /// Those that are trusted.
+    pub anchors: Anchors<'a>,
     /// Revocation lists, of any issuers and in any order.
     pub crls: &'a [Crl],
+}
+
+/// Who is trusted. Their own validity, usages and constraints count.
+#[derive(Clone, Copy)]
+pub enum Anchors<'a> {
+    /// Everybody who signed himself: who builds a chain to serve does not choose for the clients.
+    Roots,
+    /// These, whoever signed them.
+    Only(&'a Pool),
+}
+
+impl<'a> Known<'a> {
+    /// What there is to build a chain to serve from: roots stand among the others.
+    pub fn among(all: &'a Pool) -> Self {
+        Self { intermediates: all, anchors: Anchors::Roots, crls: &[] }
+    }
+}
+
+impl<'a> Anchors<'a> {
+    /// Those that are named.
+    fn pool(self) -> Option<&'a Pool> {
+        match self {
+            Self::Roots => None,
+            Self::Only(pool) => Some(pool),
+        }
+    }
 }
 
 /// What is asked of a path.
@@ -101,65 +128,95 @@ impl Options<'_> {
     }
 }
 
-/// A path that holds.
-#[derive(Clone, Debug)]
-pub struct Path {
-    /// The leaf first, each issued by the next; without the anchor, unless the leaf is the anchor itself.
-    pub certificates: Vec<Certificate>,
-    /// Who is trusted.
-    pub anchor: Certificate,
+/// The best way up from a leaf, and what is said about it.
+pub(crate) struct Best {
+    /// The leaf first, each issued by the next; the last is trusted, if `is_anchored`.
+    pub(crate) way: Vec<Certificate>,
+    /// It ends at somebody trusted; the leaf may be that himself.
+    pub(crate) is_anchored: bool,
+    /// Why it does not hold: the reason of this very way.
+    pub(crate) verdict: Result<(), Refusal>,
+    /// Somewhere there were two CAs that issued each other.
+    pub(crate) is_looped: bool,
+    /// The budget was used up, so there may be better ways.
+    pub(crate) is_exhausted: bool,
 }
 
-/// Finds a path from `leaf` to an anchor that holds for what is asked.
+/// Greater is better: it holds; all valid now; complete; short if complete, long if not.
+type Score = (bool, bool, bool, Reverse<usize>, usize);
+
+/// Finds the best way from `leaf` upwards; stops at the first that holds. What is wrong with the leaf alone is wrong on
+/// every way, and so decides nothing between them.
 ///
-/// # Errors
-/// The reason why the likeliest path does not hold, with the certificate as the place: `cert.expired`,
-/// `cert.not_yet_valid`, `chain.expired`, `chain.not_ca`, `chain.path_length`, `chain.key_usage`,
-/// `chain.name_constraints`, `chain.policy`, `cert.ext_critical`, `cert.purpose`, `cert.name_mismatch`, `cert.profile`,
-/// `cert.serial`, `cert.syntax`, `san.syntax`, `key.algorithm`, `sig.sha1`, `cert.revoked`, `cert.revocation_unknown`;
-/// `chain.untrusted` when no way leads to an anchor; `chain.budget` when the search was cut off.
-pub fn verify(leaf: &Certificate, known: &Known<'_>, options: &Options<'_>) -> Result<Path, Refusal> {
-    if known.anchors.contains(leaf) {
-        return verify_trusted(leaf, known, options);
-    }
-    let mut budget = Budget::new();
-    let mut validation = Validation::new(known, options, wanted(&options.policies)?);
-    let (mut found, mut first_fault) = (None, None);
-    let goal = Goal::Anchor(known.anchors);
-    search::walk(leaf, (known.intermediates, goal), options.at, &mut budget, &mut |budget, path, end| {
-        if end != End::Reached {
-            return ControlFlow::Continue(());
-        }
-        match validation.check(path, Subject::EndEntity, budget) {
-            Ok(()) => {
-                found = path.split_last().map(|(anchor, certificates)| Path {
-                    certificates: certificates.to_vec(),
-                    anchor: anchor.clone(),
-                });
-                ControlFlow::Break(())
-            }
-            Err(fault) => {
-                first_fault.get_or_insert(fault);
-                if budget.is_exhausted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            }
-        }
-    });
-    match found {
-        Some(path) => Ok(path),
-        None if budget.is_exhausted => Err(exhausted()),
-        None => Err(first_fault.unwrap_or_else(|| untrusted(leaf))),
-    }
-}
-
-/// Validates a certificate that is trusted itself, as one that signed itself and was pinned.
-pub(crate) fn verify_trusted(
+/// The codes of the verdict: `cert.expired`, `cert.not_yet_valid`, `chain.expired`, `chain.not_ca`, `chain.path_length`,
+/// `chain.key_usage`, `chain.name_constraints`, `chain.policy`, `cert.ext_critical`, `cert.purpose`,
+/// `cert.name_mismatch`, `cert.profile`, `cert.serial`, `cert.syntax`, `san.syntax`, `key.algorithm`, `sig.sha1`,
+/// `cert.revoked`, `cert.revocation_unknown`; `chain.untrusted` when no way leads to an anchor; `chain.budget` when the
+/// search was cut off.
+pub(crate) fn best(
     leaf: &Certificate,
     known: &Known<'_>,
     options: &Options<'_>,
-) -> Result<Path, Refusal> {
-    let mut validation = Validation::new(known, options, wanted(&options.policies)?);
-    validation.check(std::slice::from_ref(leaf), Subject::EndEntity, &mut Budget::new())?;
-    Ok(Path { certificates: vec![leaf.clone()], anchor: leaf.clone() })
+    budget: &mut Budget,
+) -> Best {
+    let wanted = match wanted(&options.policies) {
+        Ok(wanted) => wanted,
+        Err(refusal) => return Best::alone(leaf, Err(refusal)),
+    };
+    let mut validation = Validation::new(known, options, wanted);
+    if known.anchors.pool().is_some_and(|anchors| anchors.contains(leaf)) {
+        let judged = validation.judge(std::slice::from_ref(leaf), Subject::EndEntity, budget);
+        return Best { is_anchored: true, ..Best::alone(leaf, judged.verdict()) };
+    }
+    let mut best: Option<(Score, Best)> = None;
+    let mut is_looped = false;
+    let up = (known.intermediates, known.anchors);
+    search::walk(leaf, up, options.at, budget, &mut |budget, way, end| {
+        is_looped |= end == End::Looped;
+        let judged = (end == End::Reached).then(|| validation.judge(way, Subject::EndEntity, budget));
+        let score = score(way, judged.as_ref(), options.at);
+        let holds = score.0;
+        if best.as_ref().is_none_or(|(best, _)| score > *best) {
+            let is_anchored = judged.is_some();
+            let verdict = judged.map_or_else(|| Err(untrusted(leaf)), Judgement::verdict);
+            best = Some((score, Best { way: way.to_vec(), is_anchored, ..Best::alone(leaf, verdict) }));
+        }
+        if holds || budget.is_blind { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let is_exhausted = budget.is_exhausted;
+    match best {
+        Some(((true, ..), best)) => Best { is_looped, is_exhausted, ..best },
+        Some((_, best)) if is_exhausted => {
+            Best { is_looped, is_exhausted, verdict: Err(exhausted()), ..best }
+        }
+        Some((_, best)) => Best { is_looped, ..best },
+        None => Best { is_looped, is_exhausted, ..Best::alone(leaf, Err(untrusted(leaf))) },
+    }
+}
+
+impl Best {
+    fn alone(leaf: &Certificate, verdict: Result<(), Refusal>) -> Self {
+        Self { way: vec![leaf.clone()], is_anchored: false, verdict, is_looped: false, is_exhausted: false }
+    }
+}
+
+fn score(way: &[Certificate], judged: Option<&Judgement>, at: UnixTime) -> Score {
+    // The leaf is the same on every way.
+    let is_valid = way.iter().skip(1).all(|member| member.is_valid_at(at));
+    match judged {
+        Some(judged) => (judged.above.is_ok(), is_valid, true, Reverse(way.len()), 0),
+        None => (false, is_valid, false, Reverse(0), way.len()),
+    }
+}
+
+/// Why this way does not hold for who trusts the last of it, leaving aside what concerns the leaf alone. Signatures
+/// are not looked at.
+pub(crate) fn fault_above(way: &[Certificate], at: UnixTime, budget: &mut Budget) -> Option<Refusal> {
+    let pool = Pool::default();
+    let known = Known::among(&pool);
+    let options = Options { revocation: Revocation::Ignored, ..Options::new(at, Purpose::Any) };
+    let mut validation = Validation::new(&known, &options, Wanted::default());
+    validation.judge(way, Subject::EndEntity, budget).above.err()
 }
 
 fn wanted(policies: &Policies) -> Result<Wanted, Refusal> {

@@ -87,7 +87,7 @@ impl NameConstraints {
             (Kind::Other(_), _) => false,
             (_, Base::Opaque) => true,
             (Kind::Dns, Base::Dns(base)) => base.starts_with('.'),
-            _ => false,
+            (Kind::Dns | Kind::Email | Kind::Ip | Kind::Uri | Kind::Directory, _) => false,
         };
         let all = self.permitted.iter().chain(&self.excluded);
         let malformed = all.filter(is_malformed).count() > 0;
@@ -164,7 +164,7 @@ impl<'a> Name<'a> {
             }
             (Self::Uri(uri), _) => is_uri_within(uri, base).unwrap_or(false),
             (Self::Directory(name), Base::Directory(base)) => name.starts_with(base),
-            _ => false,
+            (Self::Dns(_) | Self::Ip(_) | Self::Directory(_) | Self::Opaque(_), _) => false,
         }
     }
 
@@ -182,7 +182,7 @@ impl<'a> Name<'a> {
             (Self::Email(address), _) => is_email_within(address, base).unwrap_or(true),
             (Self::Uri(uri), _) => is_uri_within(uri, base).unwrap_or(true),
             (Self::Opaque(_), _) => true,
-            _ => self.is_within(base),
+            (Self::Dns(_) | Self::Ip(_) | Self::Directory(_), _) => self.is_within(base),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::cmp::{Ordering, Reverse};
 use std::ops::ControlFlow;
 
 use super::facts::Point;
-use super::search::{self, Budget, End, Goal};
+use super::search::{self, Budget, End};
 use super::validate::{Link, Subject, Validation};
-use super::{Revocation, exhausted, fault};
+use super::{Anchors, Revocation, exhausted, fault};
 use crate::chain::Pool;
 use crate::crl::{ALL_REASONS, Reason, Revoked, named_directory};
 use crate::{Certificate, Crl, Refusal};
@@ -181,8 +181,9 @@ impl Inquiry<'_, '_> {
             }
         }
         let known = self.validation.known;
+        let anchors = known.anchors.pool().into_iter();
         let elsewhere =
-            known.intermediates.crl_issuers(crl.issuer()).chain(known.anchors.crl_issuers(crl.issuer()));
+            [known.intermediates].into_iter().chain(anchors).flat_map(|pool| pool.crl_issuers(crl.issuer()));
         for signer in elsewhere.filter(|signer| crl.names_as_issuer(signer)) {
             // Whom its CA told to speak about itself may do so.
             let is_own = signer == self.certificate() && point.is_some_and(|point| point.issuers.is_some());
@@ -208,9 +209,10 @@ impl Inquiry<'_, '_> {
         let (pool, at) = (self.validation.known.intermediates, self.validation.options.at);
         let mut is_trusted = false;
         let validation = &mut *self.validation;
-        search::walk(signer, (pool, Goal::Anchor(&anchors)), at, self.budget, &mut |budget, path, end| {
-            is_trusted = end == End::Reached && validation.check(path, Subject::CrlIssuer, budget).is_ok();
-            if is_trusted || budget.is_exhausted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        search::walk(signer, (pool, Anchors::Only(&anchors)), at, self.budget, &mut |budget, path, end| {
+            is_trusted =
+                end == End::Reached && validation.judge(path, Subject::CrlIssuer, budget).verdict().is_ok();
+            if is_trusted || budget.is_blind { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         self.validation.signers.pop();
         is_trusted

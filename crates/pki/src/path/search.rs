@@ -1,21 +1,85 @@
 //! The one search for ways from a certificate upwards: depth first, best candidate first, branching, within a budget.
 //!
-//! [`crate::chain::build`] uses it to find what to serve, [`super::verify`] to find a path that holds.
+//! [`super::best`] takes the best of them; `revocation` looks for the ways of those who sign lists.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use super::Anchors;
+use super::facts::Facts;
 use crate::chain::{MAX_CHECKS, MAX_LENGTH, Pool};
-use crate::{Certificate, Crl, Fingerprint, UnixTime};
+use crate::{Certificate, Crl, Fingerprint, Refusal, UnixTime};
 
 /// Certificates put on top of a path, at most, in one search: branches that meet again cost no signature checks.
 const MAX_STEPS: usize = 1000;
 /// Names compared with constraints, policies followed, at most, in one search (CVE-2025-58187, CVE-2023-0464).
 const MAX_COMPARISONS: usize = 250_000;
-/// Issuers of one certificate that are tried, at most.
-const MAX_CANDIDATES: usize = MAX_CHECKS;
+/// Issuers of one certificate that are tried, at most: only an attack has more that fit by name and key identifier.
+pub(crate) const MAX_CANDIDATES: usize = 32;
+
+/// Entries of one kind that are remembered from one question to the next, at most.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// What was found out and holds for other questions over the same certificates, too: nothing is worked out twice.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// Signatures that were checked, by what was signed and by whom.
+    checked: HashMap<Fingerprint, Vec<(Fingerprint, bool)>>,
+    /// Candidates for issuers, best first, by the issuer's name and key identifier as a certificate gives them.
+    ranked: HashMap<Vec<u8>, Rc<Ranked>>,
+    facts: HashMap<Fingerprint, Rc<Facts>>,
+}
+
+/// Candidates for an issuer.
+struct Ranked {
+    /// The likeliest first.
+    candidates: Vec<Certificate>,
+    /// There were more than are tried.
+    is_cut: bool,
+}
+
+impl Memory {
+    /// What the certificate says, read once.
+    pub(super) fn facts(&mut self, certificate: &Certificate) -> Result<Rc<Facts>, Refusal> {
+        if let Some(facts) = self.facts.get(&certificate.fingerprint()) {
+            return Ok(facts.clone());
+        }
+        let read = Facts::read(certificate).map_err(|refusal| refusal.at(certificate.display_name()))?;
+        let facts = Rc::new(read);
+        self.facts.insert(certificate.fingerprint(), facts.clone());
+        Ok(facts)
+    }
+
+    /// Forgets what nobody will ask for again: a leaf issues nothing. Whatever grew too large goes as a whole.
+    pub(crate) fn forget(&mut self, leaf: &Certificate) {
+        if !leaf.may_issue() {
+            self.checked.remove(&leaf.fingerprint());
+            self.facts.remove(&leaf.fingerprint());
+        }
+        if self.checked.len() > MAX_REMEMBERED {
+            self.checked.clear();
+        }
+        if self.facts.len() > MAX_REMEMBERED {
+            self.facts.clear();
+        }
+        if self.ranked.len() > MAX_REMEMBERED {
+            self.ranked.clear();
+        }
+    }
+
+    /// How many signatures it knows of.
+    #[cfg(test)]
+    pub(crate) fn signatures(&self) -> usize {
+        self.checked.values().map(Vec::len).sum()
+    }
+
+    /// There are more candidates now.
+    pub(crate) fn forget_candidates(&mut self) {
+        self.ranked.clear();
+    }
+}
 
 /// What is left to spend, shared by everything that one question leads to.
 pub(crate) struct Budget {
@@ -24,28 +88,31 @@ pub(crate) struct Budget {
     comparisons: usize,
     /// Something was left undone for want of budget.
     pub(crate) is_exhausted: bool,
-    /// Signatures checked so far, by what was signed and by whom: branches meet again.
-    checked: HashMap<(Fingerprint, Fingerprint), bool>,
-    ranked: HashMap<Fingerprint, Rc<[Certificate]>>,
+    /// Nothing more can be compared, so that no way can be judged any more.
+    pub(crate) is_blind: bool,
+    /// What need not be spent again.
+    pub(crate) memory: Memory,
 }
 
 impl Budget {
-    pub(crate) fn new() -> Self {
+    /// A whole budget; what is in the memory costs nothing.
+    pub(crate) fn new(memory: Memory) -> Self {
         Self {
             checks: MAX_CHECKS,
             steps: MAX_STEPS,
             comparisons: MAX_COMPARISONS,
             is_exhausted: false,
-            checked: HashMap::new(),
-            ranked: HashMap::new(),
+            is_blind: false,
+            memory,
         }
     }
 
     /// Whether so many comparisons may be made.
     pub(crate) fn charge(&mut self, comparisons: usize) -> bool {
-        self.is_exhausted |= comparisons > self.comparisons;
+        self.is_blind |= comparisons > self.comparisons;
+        self.is_exhausted |= self.is_blind;
         self.comparisons = self.comparisons.saturating_sub(comparisons);
-        !self.is_exhausted
+        !self.is_blind
     }
 
     /// Whether `issuer` signed the certificate; `false`, too, when the budget is used up.
@@ -67,9 +134,9 @@ impl Budget {
         issuer: &Certificate,
         verify: impl FnOnce(&Certificate) -> bool,
     ) -> bool {
-        let pair = (signed, issuer.fingerprint());
-        if let Some(known) = self.checked.get(&pair) {
-            return *known;
+        let known = self.memory.checked.entry(signed).or_default();
+        if let Some((_, verifies)) = known.iter().find(|(by, _)| *by == issuer.fingerprint()) {
+            return *verifies;
         }
         if self.checks == 0 {
             self.is_exhausted = true;
@@ -77,7 +144,7 @@ impl Budget {
         }
         self.checks -= 1;
         let verifies = verify(issuer);
-        self.checked.insert(pair, verifies);
+        known.push((issuer.fingerprint(), verifies));
         verifies
     }
 
@@ -87,15 +154,6 @@ impl Budget {
         self.steps = left.unwrap_or(0);
         left.is_some()
     }
-}
-
-/// Where a way is to end.
-#[derive(Clone, Copy)]
-pub(crate) enum Goal<'a> {
-    /// At any certificate that signed itself.
-    Root,
-    /// At one of these.
-    Anchor(&'a Pool),
 }
 
 /// How a way ended.
@@ -112,22 +170,22 @@ pub(crate) enum End {
 /// Looks at one way, leaf first; says whether to go on looking for others.
 pub(crate) type Visit<'v> = dyn FnMut(&mut Budget, &[Certificate], End) -> ControlFlow<()> + 'v;
 
-/// Shows every way from `leaf` upwards to `visit`, the likeliest first, until that has seen enough.
+/// Shows every way from `leaf` through `pool` upwards to `visit`, the likeliest first, until that has seen enough.
 pub(crate) fn walk(
     leaf: &Certificate,
-    (pool, goal): (&Pool, Goal<'_>),
+    (pool, anchors): (&Pool, Anchors<'_>),
     at: UnixTime,
     budget: &mut Budget,
     visit: &mut Visit<'_>,
 ) {
-    let mut walk = Walk { pool, goal, at, budget, visit };
+    let mut walk = Walk { pool, anchors, at, budget, visit };
     // Both outcomes mean that the search is over.
     let _ = walk.extend(&mut vec![leaf.clone()]);
 }
 
 struct Walk<'a, 'v> {
     pool: &'a Pool,
-    goal: Goal<'a>,
+    anchors: Anchors<'a>,
     at: UnixTime,
     budget: &'a mut Budget,
     visit: &'a mut Visit<'v>,
@@ -138,12 +196,12 @@ impl Walk<'_, '_> {
         // The path begins with the leaf and only grows.
         let Some(top) = path.last().cloned() else { return ControlFlow::Break(()) };
         let mut grew = self.finish(&top, path)?;
-        if grew && matches!(self.goal, Goal::Root) {
+        if grew && matches!(self.anchors, Anchors::Roots) {
             return ControlFlow::Continue(());
         }
         let mut looped = false;
         if path.len() < MAX_LENGTH && self.budget.step() {
-            for issuer in self.candidates(&top).iter() {
+            for issuer in &self.candidates(&top).candidates {
                 if !self.budget.is_signed(&top, issuer) {
                     continue;
                 }
@@ -164,20 +222,22 @@ impl Walk<'_, '_> {
         (self.visit)(self.budget, path, if looped { End::Looped } else { End::Stuck })
     }
 
-    /// Whether the goal is reached at this point; then the way was visited.
+    /// Whether somebody trusted is reached at this point; then the way was visited.
     fn finish(&mut self, top: &Certificate, path: &mut Vec<Certificate>) -> ControlFlow<(), bool> {
-        match self.goal {
-            Goal::Root => {
+        match self.anchors {
+            Anchors::Roots => {
                 let is_root = top.is_self_issued() && self.budget.is_signed(top, top);
                 if is_root {
                     (self.visit)(self.budget, path, End::Reached)?;
                 }
                 ControlFlow::Continue(is_root)
             }
-            Goal::Anchor(anchors) => {
+            Anchors::Only(anchors) => {
                 let mut reached = false;
                 let room = path.len() < MAX_LENGTH;
-                for anchor in ranked(anchors, top, self.at).into_iter().filter(|_| room) {
+                let found = ranked(anchors, top, self.at);
+                self.budget.is_exhausted |= found.is_cut;
+                for anchor in found.candidates.into_iter().filter(|_| room) {
                     if self.budget.is_signed(top, &anchor) {
                         reached = true;
                         path.push(anchor);
@@ -191,24 +251,32 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn candidates(&mut self, top: &Certificate) -> Rc<[Certificate]> {
-        if let Some(known) = self.budget.ranked.get(&top.fingerprint()) {
-            return known.clone();
-        }
-        let found: Rc<[Certificate]> = ranked(self.pool, top, self.at).into();
-        self.budget.ranked.insert(top.fingerprint(), found.clone());
+    /// The same for all certificates that name their issuer alike.
+    fn candidates(&mut self, top: &Certificate) -> Rc<Ranked> {
+        let key_id = top.authority_key_id();
+        let named = [top.issuer().der(), &[u8::from(key_id.is_some())], key_id.unwrap_or_default()].concat();
+        let known = self.budget.memory.ranked.get(&named).cloned();
+        let found = known.unwrap_or_else(|| {
+            let found = Rc::new(ranked(self.pool, top, self.at));
+            self.budget.memory.ranked.insert(named, found.clone());
+            found
+        });
+        self.budget.is_exhausted |= found.is_cut;
         found
     }
 }
 
-/// Valid ones first, then roots, then those that live longest.
-fn ranked(pool: &Pool, top: &Certificate, at: UnixTime) -> Vec<Certificate> {
+/// Valid ones first, then those whose key is named, then roots, then those that live longest.
+fn ranked(pool: &Pool, top: &Certificate, at: UnixTime) -> Ranked {
     let mut candidates: Vec<Certificate> = pool.candidates(top).cloned().collect();
     candidates.sort_by_cached_key(|candidate| {
-        Reverse((candidate.is_valid_at(at), candidate.is_self_issued(), candidate.not_after()))
+        // All candidates fit; this one says so itself.
+        let is_named = candidate.subject_key_id().is_some() && top.authority_key_id().is_some();
+        Reverse((candidate.is_valid_at(at), is_named, candidate.is_self_issued(), candidate.not_after()))
     });
+    let is_cut = candidates.len() > MAX_CANDIDATES;
     candidates.truncate(MAX_CANDIDATES);
-    candidates
+    Ranked { candidates, is_cut }
 }
 
 /// Whether both stand for the same CA: cross-signed twins have one name and one key.

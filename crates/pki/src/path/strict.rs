@@ -193,11 +193,11 @@ fn looks_like_address(text: &str) -> bool {
 mod tests {
     use const_oid::ObjectIdentifier;
 
-    use crate::chain::Pool;
+    use crate::chain::{self, Pool};
     use crate::extension::{self, Criticality, extension, usage};
     use crate::issue::{algorithm_identifier, assemble, subject_key_id};
     use crate::name::{Attribute, AttributeType};
-    use crate::path::{Known, Options, Purpose, verify};
+    use crate::path::{Anchors, Known, Options, Purpose};
     use crate::testing::{self, TestSigner};
     use crate::tlv::{self, tag};
     use crate::{Certificate, DistinguishedName, KeyAlgorithm, Signer, UnixTime};
@@ -309,10 +309,10 @@ mod tests {
         change_leaf(&mut leaf);
         change_root(&mut anchor);
         let anchors = Pool::new([anchor.sign(&root_key, &root_key)]);
-        let known = Known { intermediates: &Pool::default(), anchors: &anchors, crls: &[] };
-        verify(&leaf.sign(&key, &root_key), &known, &Options::new(NOW, purpose))
-            .err()
-            .map(|refusal| refusal.code)
+        let pool = Pool::default();
+        let known = Known { intermediates: &pool, anchors: Anchors::Only(&anchors), crls: &[] };
+        let chain = chain::build(&leaf.sign(&key, &root_key), &known, &Options::new(NOW, purpose));
+        chain.verdict.err().map(|refusal| refusal.code)
     }
 
     /// Broken for a server and sound by the validation of RFC 5280 alone.

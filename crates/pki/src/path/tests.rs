@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::chain;
 use crate::crl::tests::Draft;
 use crate::issue::{self, Template};
 use crate::name::{Attribute, AttributeType};
@@ -63,6 +64,14 @@ fn pool(certificates: &[&Certificate]) -> Pool {
     Pool::new(certificates.iter().map(|one| (*one).clone()))
 }
 
+/// A path that holds.
+#[derive(Debug)]
+struct Path {
+    /// The leaf first; without the anchor.
+    certificates: Vec<Certificate>,
+    anchor: Option<Certificate>,
+}
+
 /// The answer for a TLS server, or its code.
 fn ask(
     leaf: &Certificate,
@@ -81,8 +90,10 @@ fn ask_for(
     options: &Options<'_>,
 ) -> Result<Path, &'static str> {
     let (intermediates, anchors) = (pool(between), pool(anchors));
-    verify(leaf, &Known { intermediates: &intermediates, anchors: &anchors, crls }, options)
-        .map_err(|refusal| refusal.code)
+    let known = Known { intermediates: &intermediates, anchors: Anchors::Only(&anchors), crls };
+    let chain = chain::build(leaf, &known, options);
+    chain.verdict.map_err(|refusal| refusal.code)?;
+    Ok(Path { certificates: chain.served, anchor: chain.root })
 }
 
 #[test]
@@ -93,15 +104,15 @@ fn a_sound_path_is_found_in_any_order() {
     for between in [[&upper, &lower], [&lower, &upper]] {
         let path = ask(&leaf, &between, &[&anchor], &[]).unwrap();
         assert_eq!(path.certificates, [leaf.clone(), lower.clone(), upper.clone()]);
-        assert_eq!(path.anchor, anchor);
+        assert_eq!(path.anchor.as_ref(), Some(&anchor));
     }
     assert_eq!(ask(&leaf, &[&lower], &[&anchor], &[]).unwrap_err(), "chain.untrusted");
     assert_eq!(ask(&leaf, &[&lower, &upper], &[], &[]).unwrap_err(), "chain.untrusted");
     let swapped = ask(&leaf, &[&anchor, &lower], &[&upper], &[]).unwrap();
-    assert_eq!((swapped.certificates.len(), swapped.anchor), (2, upper));
+    assert_eq!((swapped.certificates.len(), swapped.anchor), (2, Some(upper)));
     assert_eq!(
         ask_for(&anchor, &[], &[&anchor], &[], &Options::new(NOW, Purpose::Any)).unwrap().anchor,
-        anchor
+        Some(anchor)
     );
 }
 
@@ -148,13 +159,13 @@ fn of_two_ways_the_one_that_holds_is_taken() {
     expired.not_before = NOW.plus(-9999 * DAY);
     let (old_root, new_root) = (old.root(), new.root());
     let path = ask(&leaf, &[&by_old, &by_new], &[&old_root, &new_root], &[]).unwrap();
-    assert_eq!(path.anchor, new_root);
+    assert_eq!(path.anchor.as_ref(), Some(&new_root));
     assert_eq!(ask(&leaf, &[&by_old], &[&old_root], &[]).unwrap_err(), "chain.expired");
     // The likeliest way leads to the old root, whose list has the intermediate on it; the other way holds.
     let by_old = old.sign(expired);
     let crl = Draft::new(&old.name).with(&[7], &[]).crl(&old.key);
     let both = ask(&leaf, &[&by_old, &by_new], &[&old_root, &new_root], std::slice::from_ref(&crl)).unwrap();
-    assert_eq!(both.anchor, new_root);
+    assert_eq!(both.anchor, Some(new_root));
     assert_eq!(ask(&leaf, &[&by_old], &[&old_root], &[crl]).unwrap_err(), "cert.revoked");
 }
 
@@ -226,14 +237,20 @@ fn a_client_judges_what_is_served() {
     let (anchor, between, leaf) = (root.root(), root.certify(&issuing, 0), issuing.leaf());
     let known = pool(&[&anchor, &between]);
     let options = Options::new(NOW, Purpose::Server);
-    let path = crate::chain::build(&leaf, &known, NOW).verify(&options, &[]).unwrap();
-    assert_eq!((path.certificates, path.anchor), (vec![leaf.clone(), between.clone()], anchor));
-    let rootless = crate::chain::build(&leaf, &pool(&[&between]), NOW);
-    assert_eq!(rootless.verify(&options, &[]).unwrap_err().code, "chain.untrusted");
+    let ask = |leaf: &Certificate, known: &Pool, options: &Options<'_>| {
+        chain::build(leaf, &Known::among(known), options)
+    };
+    let chain = ask(&leaf, &known, &options);
+    assert_eq!(
+        (chain.served, chain.root, chain.verdict),
+        (vec![leaf.clone(), between.clone()], Some(anchor), Ok(()))
+    );
+    let rootless = ask(&leaf, &pool(&[&between]), &options);
+    assert_eq!(rootless.verdict.unwrap_err().code, "chain.untrusted");
     let own = ca("a.example");
     let pinned = own.issue(own.name.clone(), &own.key, issue::Purpose::TlsServer);
-    let chain = crate::chain::build(&pinned, &pool(&[]), NOW);
-    assert_eq!(chain.verify(&options, &[]).unwrap().anchor, pinned);
+    let chain = ask(&pinned, &pool(&[]), &options);
+    assert_eq!((chain.verdict, chain.root), (Ok(()), Some(pinned.clone())));
     let later = Options::new(NOW.plus(31 * DAY), Purpose::Server);
-    assert_eq!(chain.verify(&later, &[]).unwrap_err().code, "cert.expired");
+    assert_eq!(ask(&pinned, &pool(&[]), &later).verdict.unwrap_err().code, "cert.expired");
 }

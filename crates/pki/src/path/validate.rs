@@ -41,11 +41,26 @@ pub(super) struct Validation<'a> {
     pub(super) known: &'a Known<'a>,
     pub(super) options: &'a Options<'a>,
     wanted: Wanted,
-    facts: HashMap<Fingerprint, Rc<Facts>>,
     /// Signers of revocation lists whose own paths are being looked at, the outermost first.
     pub(super) signers: Vec<Fingerprint>,
     /// What a list says of a certificate, by both.
     pub(super) looked_up: HashMap<(Fingerprint, Fingerprint), Option<Revoked>>,
+}
+
+/// What is said about one path.
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    /// About the leaf alone, which no other path would change.
+    pub(crate) leaf: Result<(), Refusal>,
+    /// About those above it, and about all of them together.
+    pub(crate) above: Result<(), Refusal>,
+}
+
+impl Judgement {
+    /// The first fault, the leaf's own before the others.
+    pub(crate) fn verdict(self) -> Result<(), Refusal> {
+        self.leaf.and(self.above)
+    }
 }
 
 const SERVER_AUTH: &str = "serverAuth";
@@ -56,44 +71,52 @@ const TLS_KEY_USAGES: [&str; 3] = ["digitalSignature", "keyEncipherment", "keyAg
 
 impl<'a> Validation<'a> {
     pub(super) fn new(known: &'a Known<'a>, options: &'a Options<'a>, wanted: Wanted) -> Self {
-        let (facts, looked_up) = (HashMap::new(), HashMap::new());
-        Self { known, options, wanted, facts, signers: Vec::new(), looked_up }
+        Self { known, options, wanted, signers: Vec::new(), looked_up: HashMap::new() }
     }
 
-    /// Checks a path, leaf first, anchor last, whose signatures were checked.
-    pub(super) fn check(
-        &mut self,
-        path: &[Certificate],
-        subject: Subject,
-        budget: &mut Budget,
-    ) -> Result<(), Refusal> {
-        let links = path.iter().map(|one| self.link(one)).collect::<Result<Vec<_>, _>>()?;
-        let purpose = if subject == Subject::EndEntity { self.options.purpose } else { Purpose::Any };
-        for (link, place) in links.iter().zip(places(links.len())) {
+    /// Judges a path, leaf first, anchor last, whose signatures were checked.
+    pub(super) fn judge(&mut self, path: &[Certificate], subject: Subject, budget: &mut Budget) -> Judgement {
+        let links: Result<Vec<_>, _> = path.iter().map(|one| link(one, budget)).collect();
+        match links {
+            Ok(links) => {
+                Judgement { leaf: self.leaf(&links, subject), above: self.above(&links, subject, budget) }
+            }
+            Err(unreadable) => Judgement { leaf: Ok(()), above: Err(unreadable) },
+        }
+    }
+
+    /// What concerns the leaf alone: it holds or not on every path.
+    fn leaf(&self, links: &[Link<'_>], subject: Subject) -> Result<(), Refusal> {
+        let Some((leaf, place)) = links.first().zip(places(links.len()).next()) else { return Ok(()) };
+        self.alone(leaf, place, self.purpose(subject))?;
+        match subject {
+            Subject::EndEntity => self.peers(links),
+            Subject::CrlIssuer => Ok(()),
+        }
+    }
+
+    fn above(&mut self, links: &[Link<'_>], subject: Subject, budget: &mut Budget) -> Result<(), Refusal> {
+        let purpose = self.purpose(subject);
+        for (link, place) in links.iter().zip(places(links.len())).skip(1) {
             self.alone(link, place, purpose)?;
         }
-        self.lengths(&links)?;
-        extended_usages(&links, purpose)?;
-        if subject == Subject::EndEntity {
-            self.peers(&links)?;
-        }
-        names(&links, budget)?;
-        self.policies(&links, subject, budget)?;
+        self.lengths(links)?;
+        extended_usages(links, purpose)?;
+        names(links, budget)?;
+        self.policies(links, subject, budget)?;
         match self.options.revocation {
             Revocation::Ignored => Ok(()),
-            Revocation::Known | Revocation::Required => revocation::check(self, &links, budget),
+            Revocation::Known if self.known.crls.is_empty() => Ok(()),
+            Revocation::Known | Revocation::Required => revocation::check(self, links, budget),
         }
     }
 
-    /// What one certificate says, read once.
-    pub(super) fn link<'c>(&mut self, certificate: &'c Certificate) -> Result<Link<'c>, Refusal> {
-        if let Some(facts) = self.facts.get(&certificate.fingerprint()) {
-            return Ok(Link { certificate, facts: facts.clone() });
+    /// Whoever signs lists need not be fit for what the leaf is used for.
+    fn purpose(&self, subject: Subject) -> Purpose {
+        match subject {
+            Subject::EndEntity => self.options.purpose,
+            Subject::CrlIssuer => Purpose::Any,
         }
-        let read = Facts::read(certificate).map_err(|refusal| refusal.at(certificate.display_name()))?;
-        let facts = Rc::new(read);
-        self.facts.insert(certificate.fingerprint(), facts.clone());
-        Ok(Link { certificate, facts })
     }
 
     /// The rules that look at one certificate only.
@@ -218,6 +241,11 @@ impl<'a> Validation<'a> {
     }
 }
 
+/// A certificate with what it says.
+fn link<'c>(certificate: &'c Certificate, budget: &mut Budget) -> Result<Link<'c>, Refusal> {
+    Ok(Link { certificate, facts: budget.memory.facts(certificate)? })
+}
+
 fn places(length: usize) -> impl Iterator<Item = Place> {
     (0..length).map(move |index| match index {
         0 if length == 1 => Place::Alone,
@@ -270,5 +298,5 @@ fn names(links: &[Link<'_>], budget: &mut Budget) -> Result<(), Refusal> {
 }
 
 fn spent(budget: &Budget) -> Result<(), Refusal> {
-    if budget.is_exhausted { Err(exhausted()) } else { Ok(()) }
+    if budget.is_blind { Err(exhausted()) } else { Ok(()) }
 }

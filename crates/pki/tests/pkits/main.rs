@@ -1,5 +1,5 @@
 //! NIST's PKITS judges path validation by RFC 5280, with policies, name constraints and revocation lists: every test goes
-//! through [`claviger_pki::path::verify`].
+//! through [`claviger_pki::chain::build`], as import and serving do.
 //!
 //! The certificates and lists are those of the Python package `cryptography-vectors`, which `cargo xtask tools` installs;
 //! `CLAVIGER_TOOLS` names the folder if it is not `.tools`. Each test knows all of them, as from a directory: finding the
@@ -16,8 +16,8 @@ mod tests;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use claviger_pki::chain::Pool;
-use claviger_pki::path::{Known, Options, Policies, Purpose, Revocation, verify};
+use claviger_pki::chain::{self, Pool};
+use claviger_pki::path::{Anchors, Known, Options, Policies, Purpose, Revocation};
 use claviger_pki::{Certificate, Crl, UnixTime};
 
 /// 2026-11-22T00:00:00Z; the suite is valid from 2010 to 2030.
@@ -58,7 +58,7 @@ fn every_test_of_pkits_gets_its_answer() {
         .collect();
     let root = std::fs::read(folder.join("certs/TrustAnchorRootCertificate.crt")).unwrap();
     let anchors = Pool::new([Certificate::parse(&root).unwrap()]);
-    let known = Known { intermediates: &intermediates, anchors: &anchors, crls: &crls };
+    let known = Known { intermediates: &intermediates, anchors: Anchors::Only(&anchors), crls: &crls };
 
     let (mut differences, mut false_accepts, mut wrong_files) = (Vec::new(), 0, BTreeSet::new());
     for test in &tests::TESTS {
@@ -105,7 +105,7 @@ fn judge(test: &Test, folder: &Path, known: &Known<'_>) -> Result<(), String> {
         }
     }
     let options = Options { policies, revocation: Revocation::Required, ..Options::new(NOW, Purpose::Any) };
-    verify(&leaf, known, &options).map(drop).map_err(|refusal| format!("{refusal} at {}", refusal.place))
+    chain::build(&leaf, known, &options).verdict.map_err(|refusal| format!("{refusal} at {}", refusal.place))
 }
 
 fn folder() -> PathBuf {
