@@ -1,8 +1,10 @@
 //! Resolves, checks, connects: to the very address that was checked.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -17,7 +19,7 @@ const PORTS_FOR_DATA: [u16; 2] = [80, 443];
 pub enum Origin {
     /// An operator entered it: private and loopback addresses are allowed.
     Operator,
-    /// It was found in data: it must be public, on port 80 or 443.
+    /// It was found in data: it must be public, on port 80 or 443, or in a network that the operator permits.
     Found,
 }
 
@@ -40,19 +42,28 @@ impl Default for Limits {
 #[derive(Clone, Debug, Default)]
 pub struct Dialer {
     limits: Limits,
+    permitted: Arc<[IpNet]>,
 }
 
 impl Dialer {
-    /// A dialer with these limits.
+    /// A dialer with these limits; addresses found in data must be public.
     pub fn new(limits: Limits) -> Self {
-        Self { limits }
+        Self { limits, permitted: Arc::default() }
+    }
+
+    /// The same, where addresses found in data may lead into these networks too, and there to any port: a private CA
+    /// publishes inside its own network.
+    #[must_use]
+    pub fn permitting(self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        Self { permitted: networks.into_iter().collect(), ..self }
     }
 
     /// Every address of `host:port`, each once, in the order in which the system prefers them.
     ///
     /// # Errors
     /// [`OutboundError::Address`], [`OutboundError::Resolve`], [`OutboundError::Deadline`]; for an address found in
-    /// data also [`OutboundError::Blocked`] when any of them is not public, and [`OutboundError::BlockedPort`].
+    /// data also [`OutboundError::Blocked`] when any of them is neither public nor permitted, and
+    /// [`OutboundError::BlockedPort`].
     pub async fn resolve(
         &self,
         address: &str,
@@ -60,15 +71,12 @@ impl Dialer {
         deadline: Instant,
     ) -> Result<Vec<SocketAddr>, OutboundError> {
         let address: HostAndPort = address.parse()?;
-        if origin == Origin::Found && !PORTS_FOR_DATA.contains(&address.port) {
-            return Err(OutboundError::BlockedPort(address.port));
-        }
         let lookup = tokio::net::lookup_host((address.host.as_str(), address.port));
         let found = tokio::time::timeout_at(deadline, lookup).await.map_err(|_| OutboundError::Deadline)?;
         let mut addresses: Vec<SocketAddr> = Vec::new();
         for found in found.map_err(OutboundError::Resolve)? {
-            if origin == Origin::Found && !is_public(found.ip()) {
-                return Err(OutboundError::Blocked(found.ip()));
+            if origin == Origin::Found {
+                self.check_found(found)?;
             }
             if !addresses.contains(&found) {
                 addresses.push(found);
@@ -80,6 +88,22 @@ impl Dialer {
             return Err(OutboundError::Resolve(nothing));
         }
         Ok(addresses)
+    }
+
+    /// Refuses what data may not send us to.
+    fn check_found(&self, address: SocketAddr) -> Result<(), OutboundError> {
+        // IPv4 written as IPv6 is judged as IPv4.
+        let ip: IpAddr = address.ip().to_canonical();
+        if self.permitted.iter().any(|network| network.contains(&ip)) {
+            return Ok(());
+        }
+        if !is_public(ip) {
+            return Err(OutboundError::Blocked(ip));
+        }
+        if !PORTS_FOR_DATA.contains(&address.port()) {
+            return Err(OutboundError::BlockedPort(address.port()));
+        }
+        Ok(())
     }
 
     /// Connects to the first address of `host:port` that takes the connection.
@@ -145,6 +169,22 @@ mod tests {
             let refused = dialer.connect(&format!("1.1.1.1:{port}"), Origin::Found, soon()).await;
             assert!(matches!(refused, Err(OutboundError::BlockedPort(refused)) if refused == port));
         }
+    }
+
+    #[tokio::test]
+    async fn what_the_operator_permits_is_reached_and_its_neighbour_is_not() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let dialer = Dialer::default().permitting(["127.0.0.1/32".parse().unwrap()]);
+        for reached in [format!("127.0.0.1:{port}"), format!("[::ffff:127.0.0.1]:{port}")] {
+            assert!(dialer.connect(&reached, Origin::Found, soon()).await.is_ok(), "{reached}");
+        }
+        for blocked in ["127.0.0.2", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.2]"] {
+            let refused = dialer.connect(&format!("{blocked}:{port}"), Origin::Found, soon()).await;
+            assert!(matches!(refused, Err(OutboundError::Blocked(_))), "{blocked}: {refused:?}");
+        }
+        let refused = dialer.connect("1.1.1.1:6379", Origin::Found, soon()).await;
+        assert!(matches!(refused, Err(OutboundError::BlockedPort(6379))), "{refused:?}");
     }
 
     #[tokio::test]

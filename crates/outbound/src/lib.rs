@@ -1,22 +1,28 @@
-//! The only way out of the server: guarded TCP connections and TLS handshakes that look at what is served.
+//! The only way out of the server: guarded TCP connections, documents by HTTP, and TLS handshakes that look at what is
+//! served.
 //!
 //! Whoever dials says where the address comes from ([`Origin`]): an operator may mean a private network; an address
-//! found in data (a certificate, a redirect) never does, and is checked where it counts, on the address that is then
-//! connected to. It must not know our nouns, and it judges no certificate: [`probe`] tells what was seen.
+//! found in data (a certificate, a redirect) never does, unless the operator permits its network, and is checked where
+//! it counts, on the address that is then connected to. It must not know our nouns, and it judges no certificate that
+//! is looked at: [`probe`] tells what was seen.
 //!
-//! The HTTP client for CAs and revocation lists has its place here, in `http.rs`, on top of [`Dialer::connect`]; the
-//! edge's connections to backends and the database's are the only ones that are made elsewhere.
+//! The edge's connections to backends and the database's are the only ones that are made elsewhere.
 //!
-//! Start reading at [`Dialer`], then [`probe`].
+//! Start reading at [`Dialer`], then [`fetch`] and [`probe`].
 
 mod address;
 mod dialer;
+pub mod fetch;
+mod possession;
 pub mod probe;
 mod public;
 
 pub use address::HostAndPort;
 pub use dialer::{Dialer, Limits, Origin};
-pub use probe::{Offer, Probe, Seen};
+pub use fetch::{FetchError, FetchLimits, Fetched, NotFetched};
+pub use ipnet::IpNet;
+pub use possession::Possession;
+pub use probe::{Doubt, Offer, Probe, Seen};
 pub use public::is_public;
 
 use std::net::{IpAddr, SocketAddr};
@@ -30,7 +36,7 @@ pub enum OutboundError {
     /// The host has no address, or the name service does not answer.
     #[error("the host name cannot be resolved")]
     Resolve(#[source] std::io::Error),
-    /// An address found in data leads into a network that is not public, or to a port of another service.
+    /// An address found in data leads into a network that is neither public nor permitted.
     #[error("the address leads to {0}, where data may not send us")]
     Blocked(IpAddr),
     /// A port that data may not send us to.
@@ -59,13 +65,17 @@ pub enum OutboundError {
 impl OutboundError {
     /// The error and everything under it in one line, for people.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        chain(self)
     }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
