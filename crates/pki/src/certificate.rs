@@ -14,12 +14,16 @@ use std::sync::{Arc, OnceLock};
 
 use num_bigint::BigInt;
 
-use crate::name::inert;
+use crate::name::{inert, shortened};
+use crate::public_key::PublicKeyKind;
 use crate::signature_algorithm::{Digest, SignatureAlgorithm};
 use crate::tlv::{Reader, oid_to_dotted, tag};
 use crate::{DistinguishedName, Finding, Fingerprint, KeyId, PublicKey, Refusal, SubjectAltName, UnixTime};
 use extension::Extensions;
 pub(crate) use parse::parse_time;
+
+/// Characters of what people call it, at most; no host name is longer.
+const LONGEST_NAME: usize = 253;
 
 /// The longest certificate that is taken, in octets of DER.
 pub const MAX_CERTIFICATE: usize = 36_500;
@@ -32,6 +36,8 @@ struct Fields {
     der: Vec<u8>,
     fingerprint: Fingerprint,
     places: Places,
+    /// None when it is unknown.
+    algorithm: Option<SignatureAlgorithm>,
     serial: Vec<u8>,
     issuer: DistinguishedName,
     subject: DistinguishedName,
@@ -39,6 +45,7 @@ struct Fields {
     not_after: UnixTime,
     public_key: PublicKey,
     extensions: Extensions,
+    self_issued: bool,
     self_signed: OnceLock<bool>,
 }
 
@@ -207,8 +214,7 @@ impl Certificate {
 
     /// The signature algorithm as Java spells it (`SHA256withRSA`), or its object identifier.
     pub fn signature_algorithm(&self) -> String {
-        let der = self.algorithm_der();
-        SignatureAlgorithm::parse(der).map_or_else(|| first_oid(der), SignatureAlgorithm::name)
+        self.0.algorithm.map_or_else(|| first_oid(self.algorithm_der()), SignatureAlgorithm::name)
     }
 
     /// Where the issuer's certificate can be had (AIA), safe to show.
@@ -247,23 +253,43 @@ impl Certificate {
     /// Safe to show.
     pub fn display_name(&self) -> String {
         if let Some(name) = self.subject().common_name().filter(|name| !name.trim().is_empty()) {
-            return inert(name).into_owned();
+            return inert(&shortened(name, LONGEST_NAME)).into_owned();
         }
         match self.names().first() {
-            Some(name) => name.to_string(),
+            Some(name) => shortened(&name.to_string(), LONGEST_NAME).into_owned(),
             None if self.subject().is_empty() => format!("serial {}", self.serial_decimal()),
             None => self.subject().to_string(),
         }
     }
 
-    /// What is odd about it at this moment.
+    /// How many small parts it has that take memory of their own: names, parts of names, usages, addresses. A name that
+    /// is internationalised counts ten times, and an RSA key over 4096 bits a hundred times, because of what they cost
+    /// to look at.
+    pub fn parts(&self) -> usize {
+        let fields = &*self.0;
+        let is_readable = |name: &&SubjectAltName| name.dns().is_some_and(|name| name.contains("xn--"));
+        let names =
+            fields.extensions.names.len() + 9 * fields.extensions.names.iter().filter(is_readable).count();
+        let subjects = fields.subject.attributes().count() + fields.issuer.attributes().count();
+        let key =
+            if matches!(fields.public_key.kind(), PublicKeyKind::Rsa { bits: 4097.. }) { 100 } else { 0 };
+        names + subjects + fields.extensions.entries() + key
+    }
+
+    /// What is odd about it at this moment: of each kind a few, and how many more there are.
     pub fn findings(&self, now: UnixTime) -> Vec<Finding> {
         finding::findings(self, now)
     }
 
+    /// Whether it may be used for what is called so, or does not say for what.
+    pub(crate) fn allows(&self, extended_usage: &str) -> bool {
+        let usages = &self.0.extensions.extended_usages;
+        usages.is_empty() || usages.iter().any(|usage| usage == extended_usage || usage == ANY_USAGE)
+    }
+
     /// Whether subject and issuer are the same name.
     pub(crate) fn is_self_issued(&self) -> bool {
-        self.0.subject.matches(&self.0.issuer)
+        self.0.self_issued
     }
 
     /// Everything of [`Self::is_signed_by`] that costs no cryptography.
@@ -279,12 +305,13 @@ impl Certificate {
         if extensions.is_absent {
             return self.is_self_issued();
         }
-        extensions.is_ca && (extensions.key_usage.is_none() || self.key_usages().contains(&KEY_CERT_SIGN))
+        extensions.is_ca
+            && extensions.key_usage.is_none_or(|bits| extension::has_key_usage(bits, KEY_CERT_SIGN))
     }
 
     /// Whether its signature was made over this digest.
     pub(crate) fn has_digest(&self, digest: Digest) -> bool {
-        SignatureAlgorithm::parse(self.algorithm_der()).is_some_and(|algorithm| algorithm.digest == digest)
+        self.0.algorithm.is_some_and(|algorithm| algorithm.digest == digest)
     }
 
     /// Whether its own key made its signature, whatever it names as issuer.
@@ -294,7 +321,8 @@ impl Certificate {
 
     fn verifies_with(&self, key: &PublicKey) -> bool {
         let Places { signed, signature, .. } = &self.0.places;
-        key.verify(self.algorithm_der(), &self.0.der[signed.clone()], &self.0.der[signature.clone()])
+        let (signed, signature) = (&self.0.der[signed.clone()], &self.0.der[signature.clone()]);
+        self.0.algorithm.is_some_and(|algorithm| key.verify_with(algorithm, signed, signature))
     }
 
     fn algorithm_der(&self) -> &[u8] {

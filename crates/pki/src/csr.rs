@@ -4,6 +4,7 @@ use const_oid::ObjectIdentifier;
 
 use crate::extension::{self, Criticality, usage};
 use crate::issue::algorithm_identifier;
+use crate::public_key::PublicKeyKind;
 use crate::signature_algorithm::{Digest, SignatureAlgorithm};
 use crate::tlv::{self, Reader, tag};
 use crate::{
@@ -113,19 +114,46 @@ struct Proof<'a> {
     signature: &'a [u8],
 }
 
+impl Proof<'_> {
+    /// Why it does not hold: a signature that nobody here can check is not a wrong one.
+    fn refusal(&self, key: &PublicKey) -> Refusal {
+        let again =
+            "Make the CSR again, signed with SHA-256; with RSASSA-PSS, with a salt as long as the hash.";
+        if let PublicKeyKind::Other(name) = key.kind() {
+            let what = format!("the CSR is for a key of the kind {name}, which is not taken here");
+            return Refusal::new("key.algorithm", what, "Use an RSA, EC or Ed25519 key.").at("public key");
+        }
+        match SignatureAlgorithm::parse(self.algorithm) {
+            Some(known) if known.digest.is_broken() => {
+                let what = format!("the CSR is signed with {}, which anybody can forge", known.name());
+                Refusal::new("sig.broken", what, again).at("signature")
+            }
+            Some(known) if known.is_checked_here() => bad_signature(),
+            Some(known) => {
+                let what = format!("the CSR is signed with {}, which cannot be checked here", known.name());
+                Refusal::new("sig.algorithm", what, again).at("signature")
+            }
+            None => {
+                let what = "the CSR is signed by an algorithm that is not known here";
+                Refusal::new("sig.algorithm", what, again).at("signature")
+            }
+        }
+    }
+}
+
 impl Csr {
     /// Reads a CSR. The attributes may be missing altogether, as old devices send it; a challengePassword is
     /// ignored.
     ///
     /// Refuses `input.too_large` (over [`MAX_CSR`]), `der.*`, `csr.signature`, `csr.extension` (asks for
-    /// CA:TRUE or keyCertSign, or twice for the same), `limit.san_count`, `san.idna`, and keys that nobody
-    /// may use (`key.*`).
+    /// CA:TRUE or keyCertSign, or twice for the same), `limit.san_count`, `san.idna`, keys that nobody
+    /// may use (`key.*`), and signatures that cannot be checked (`sig.algorithm`) or prove nothing (`sig.broken`).
     pub fn parse(der: &[u8]) -> Result<Self, Refusal> {
         let (csr, proof) = Self::read(der)?;
         if csr.public_key.verify(proof.algorithm, proof.content, proof.signature) {
             Ok(csr)
         } else {
-            Err(bad_signature())
+            Err(proof.refusal(&csr.public_key))
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is wrong with something, said so that a person can mend it. Codes: `docs/codes.md`.
 
+use std::collections::HashMap;
 use std::fmt;
 
 /// How bad a finding is.
@@ -65,6 +66,27 @@ impl Refusal {
         self.place = place.into();
         self
     }
+}
+
+/// The first `each` findings of every code and severity; the last of them says how many more there are. What somebody
+/// else made can be wrong a thousand times in the same way.
+pub(crate) fn abridged(findings: Vec<Finding>, each: usize) -> Vec<Finding> {
+    let mut counts: HashMap<(&'static str, Severity), usize> = HashMap::new();
+    let mut kept: Vec<Finding> = Vec::with_capacity(findings.len().min(2 * each));
+    for finding in findings {
+        let count = counts.entry((finding.code, finding.severity)).or_default();
+        *count += 1;
+        if *count <= each {
+            kept.push(finding);
+        }
+    }
+    for ((code, severity), count) in counts.into_iter().filter(|(_, count)| *count > each) {
+        let mut of_kind = kept.iter_mut().rev();
+        if let Some(last) = of_kind.find(|finding| finding.code == code && finding.severity == severity) {
+            last.what.push_str(&format!(" (and {} more like it)", count - each));
+        }
+    }
+    kept
 }
 
 impl From<Refusal> for Finding {

@@ -1,8 +1,14 @@
 //! Looks at a file and says what is in it and what is wrong with it, without ever failing.
 
+use std::collections::HashSet;
+
 use crate::chain::arrange_for;
+use crate::finding::abridged;
 use crate::format::{self, Contents, Item, KdfBudget, Object};
-use crate::{Certificate, Crl, Csr, Finding, KeyId, Refusal, UnixTime};
+use crate::{Blocklist, Certificate, Crl, Csr, Finding, KeyId, PublicKey, Refusal, UnixTime};
+
+/// Findings of one kind that are told of one file; of the others only how many there are.
+const TOLD_OF_EACH: usize = 200;
 
 /// What a file holds and what is to be said about it.
 #[derive(Clone, Debug)]
@@ -24,17 +30,39 @@ pub struct Inspection {
 pub enum InspectedItem {
     /// A certificate.
     Certificate(Certificate),
-    /// A private key: only its public name.
-    PrivateKey {
-        /// Kind and size, for example `EC P-256`.
-        label: String,
-        /// The name of the key.
-        id: KeyId,
-    },
+    /// A private key: only its public half.
+    PrivateKey(PublicKey),
     /// A certificate request.
     Csr(Csr),
     /// A certificate revocation list.
     Crl(Crl),
+}
+
+impl InspectedItem {
+    /// The public key in it; a revocation list has none.
+    pub fn public_key(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Certificate(certificate) => Some(certificate.public_key()),
+            Self::PrivateKey(key) => Some(key),
+            Self::Csr(csr) => Some(csr.public_key()),
+            Self::Crl(_) => None,
+        }
+    }
+}
+
+impl Inspection {
+    /// Refuses what holds a key of the list, as import does: `key.weak.blocklist`, each key once, before the other
+    /// findings.
+    pub fn refuse_known_keys(&mut self, list: &Blocklist) {
+        let mut seen = HashSet::new();
+        let keys =
+            self.items.iter().filter_map(InspectedItem::public_key).filter(|key| seen.insert(key.id()));
+        let known = keys.filter_map(|key| list.refuse(key).err()).map(Finding::from).collect();
+        let mut known = abridged(known, TOLD_OF_EACH);
+        self.accepted &= known.is_empty();
+        known.append(&mut self.findings);
+        self.findings = known;
+    }
 }
 
 /// Inspects a file at a moment. A file that would be refused has `accepted: false` and its code among the findings.
@@ -81,6 +109,7 @@ fn inspect_contents(contents: Contents, now: UnixTime) -> Inspection {
     }
     let accepted = refusals.is_empty();
     refusals.append(&mut findings);
+    let refusals = abridged(refusals, TOLD_OF_EACH);
     let friendly_names = contents.items.iter().map(|item| item.friendly_name.clone()).collect();
     let items = contents.items.into_iter().map(shown).collect();
     Inspection { accepted, format: contents.format.to_owned(), items, friendly_names, findings: refusals }
@@ -98,9 +127,7 @@ fn shown(item: Item) -> InspectedItem {
         Object::Certificate(certificate) => InspectedItem::Certificate(certificate),
         Object::Csr(csr) => InspectedItem::Csr(csr),
         Object::Crl(crl) => InspectedItem::Crl(crl),
-        Object::PrivateKey(key) => {
-            InspectedItem::PrivateKey { label: key.public_key().label(), id: key.id() }
-        }
+        Object::PrivateKey(key) => InspectedItem::PrivateKey(key.public_key().clone()),
     }
 }
 

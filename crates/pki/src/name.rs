@@ -225,10 +225,14 @@ impl fmt::Display for DistinguishedName {
     }
 }
 
+/// Characters of a value that are shown: more than any kind of attribute may have.
+const LONGEST_SHOWN: usize = 1024;
+
 fn write_value(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
+    let value = shortened(value, LONGEST_SHOWN);
     let special = |c| matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';');
     if !(value.contains(special) || value.starts_with(' ') || value.ends_with(' ')) {
-        return f.write_str(&inert(value));
+        return f.write_str(&inert(&value));
     }
     let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
     write!(f, "\"{}\"", inert(&escaped))
@@ -247,10 +251,37 @@ pub fn inert(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Control characters, line separators, marks and overrides of direction, zero-width characters.
+/// The beginning of a text that is longer than so many characters, with a mark that more was there.
+pub(crate) fn shortened(text: &str, characters: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// Control characters, line separators, marks and overrides of direction, and what cannot be seen: the
+/// Default_Ignorable_Code_Points of Unicode but the selectors of variants, which emoji need, and annotations.
 fn is_active(c: char) -> bool {
-    let unseen = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    c.is_control() || unseen || matches!(c, '\u{2028}'..='\u{202e}')
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 #[cfg(test)]

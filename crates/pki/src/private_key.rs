@@ -41,11 +41,22 @@ impl PrivateKey {
         let mut identifier = Reader::new(reader.expect(tag::SEQUENCE)?.value);
         let oid = identifier.expect(tag::OID)?.value;
         let inner = reader.expect(tag::OCTET_STRING)?.value;
+        let beside = public_half(reader)?;
+        let key = Self::of_kind(oid, identifier, inner, der)?;
+        match beside {
+            Some(public) if public != key.public_key.key_bits() => Err(inconsistent()),
+            Some(_) | None => Ok(key),
+        }
+    }
+
+    /// `oid` names the kind of key, whose parameters are what is left of `identifier`; `inner` is the key of this kind,
+    /// `der` the whole PKCS#8.
+    fn of_kind(oid: &[u8], mut identifier: Reader<'_>, inner: &[u8], der: &[u8]) -> Result<Self, Refusal> {
         if oid == RSA.as_bytes() || oid == RSA_PSS.as_bytes() {
             Self::from_pkcs1_der(inner)
         } else if oid == EC.as_bytes() {
             let parameters = if identifier.is_empty() { None } else { Some(identifier.any()?) };
-            from_ec(der, inner, parameters)
+            from_ec(inner, parameters)
         } else if oid == ED25519.as_bytes() {
             let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| inconsistent())?;
             let spki =
@@ -81,7 +92,7 @@ impl PrivateKey {
             Some(explicit) => Some(Reader::new(explicit.value).any()?),
             None => None,
         };
-        from_ec(der, der, parameters)
+        from_ec(der, parameters)
     }
 
     /// The key as PKCS#8 v1 PrivateKeyInfo.
@@ -116,11 +127,28 @@ impl PrivateKey {
     }
 }
 
-/// `der` is what AWS-LC reads (PKCS#8 or SEC1), `sec1` the ECPrivateKey in it.
-fn from_ec(der: &[u8], sec1: &[u8], parameters: Option<Tlv<'_>>) -> Result<PrivateKey, Refusal> {
+/// The public key that version 2 has at its end (RFC 5958, 2), behind attributes that say nothing here.
+fn public_half<'a>(mut rest: Reader<'a>) -> Result<Option<&'a [u8]>, Refusal> {
+    rest.optional(tag::constructed(0))?;
+    let bits = rest.optional(tag::context(1))?;
+    rest.end()?;
+    match bits.map(|bits| bits.value) {
+        Some([0, octets @ ..]) => Ok(Some(octets)),
+        Some(_) => Err(inconsistent()),
+        None => Ok(None),
+    }
+}
+
+/// `sec1` is the ECPrivateKey, `parameters` name its curve.
+fn from_ec(sec1: &[u8], parameters: Option<Tlv<'_>>) -> Result<PrivateKey, Refusal> {
     let algorithm = ec_algorithm(parameters)?;
     check_scalar(sec1, algorithm)?;
-    let pair = EcdsaKeyPair::from_private_key_der(algorithm, der).map_err(|_| inconsistent())?;
+    // AWS-LC reads no public key behind an EC key.
+    let curve = parameters.map_or(&[][..], |curve| curve.whole);
+    let identifier = tlv::sequence(&[&tlv::oid(EC.as_bytes()), curve]);
+    let octets = Zeroizing::new(tlv::tlv(tag::OCTET_STRING, &[sec1]));
+    let plain = Zeroizing::new(tlv::sequence(&[&[tag::INTEGER, 1, 0], &identifier, &octets]));
+    let pair = EcdsaKeyPair::from_private_key_der(algorithm, &plain).map_err(|_| inconsistent())?;
     let spki = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).map_err(|_| inconsistent())?;
     let pkcs8 = pair.to_pkcs8v1().map_err(|_| inconsistent())?;
     PrivateKey::of(pkcs8.as_ref(), PublicKey::from_spki_der(spki.as_ref())?)
@@ -146,19 +174,35 @@ fn ec_algorithm(parameters: Option<Tlv<'_>>) -> Result<&'static EcdsaSigningAlgo
     }
 }
 
-/// A private number under 2^64 can be found by anyone: it comes from a broken generator or from a textbook.
+/// A private number under 2^64 can be found by anyone: it comes from a broken generator or from a textbook. So can one
+/// that is hardly below the order: its point is the same but for a sign.
 /// One much shorter than its curve belongs to another curve (a few octets may lack: old tools cut zeros off).
 fn check_scalar(sec1: &[u8], algorithm: &'static EcdsaSigningAlgorithm) -> Result<(), Refusal> {
     let mut reader = Reader::new(tlv::only(sec1, tag::SEQUENCE)?.value);
     reader.expect(tag::INTEGER)?;
     let scalar = reader.expect(tag::OCTET_STRING)?.value;
     let high = &scalar[..scalar.len().saturating_sub(8)];
-    if high.iter().all(|octet| *octet == 0) {
+    if high.iter().all(|octet| *octet == 0) || is_just_below_order(scalar, algorithm) {
         let what = "the private number is so small that it can be guessed";
         return Err(Refusal::new("key.weak.small_scalar", what, "Make a new key."));
     }
     let full = if *algorithm == ECDSA_P384_SHA384_ASN1_SIGNING { 48 } else { 32 };
     if scalar.len() + 4 < full { Err(inconsistent()) } else { Ok(()) }
+}
+
+/// Whether it begins as the order of its curve does: all but the last eight octets.
+fn is_just_below_order(scalar: &[u8], algorithm: &'static EcdsaSigningAlgorithm) -> bool {
+    const P256_ORDER: [u8; 24] = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
+        0xad, 0xa7, 0x17, 0x9e, 0x84,
+    ];
+    const P384_ORDER: [u8; 40] = [
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf, 0x58, 0x1a,
+        0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a,
+    ];
+    let order = if *algorithm == ECDSA_P384_SHA384_ASN1_SIGNING { &P384_ORDER[..] } else { &P256_ORDER };
+    scalar.len() == order.len() + 8 && scalar.starts_with(order)
 }
 
 fn rsa_spki(modulus: Tlv<'_>, exponent: Tlv<'_>) -> Vec<u8> {

@@ -1,24 +1,30 @@
 //! Public keys: read from a SubjectPublicKeyInfo, refused when weak or malformed, and used to verify.
 
+mod ed25519;
 mod rsa;
 mod verify;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 
+use crate::signature_algorithm::SignatureAlgorithm;
 use crate::tlv::{Reader, Tlv, oid_to_dotted, only, tag};
 use crate::{Finding, KeyAlgorithm, KeyId, Refusal, Severity, format};
 
-/// A public key that passed every check that its bytes alone allow.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// A public key that passed every check that its bytes alone allow. Two are equal when their DER is.
+#[derive(Clone)]
 pub struct PublicKey {
     spki_der: Vec<u8>,
     id: KeyId,
     kind: PublicKeyKind,
     key_bits: Range<usize>,
     small_exponent: bool,
+    /// The key as the library has it, from the first signature that was checked with it on: an issuer's key checks many.
+    ready: OnceLock<Box<ParsedPublicKey>>,
 }
 
 /// The kind and size of a public key.
@@ -139,13 +145,16 @@ impl PublicKey {
                 PublicKeyKind::Rsa { bits: checked.bits }
             }
             OID_EC => PublicKeyKind::Ec(check_point(parameters, key)?),
-            OID_ED25519 if key.len() == 32 => PublicKeyKind::Ed25519,
-            OID_ED25519 => return Err(bad_point("an Ed25519 key is not 32 octets long")),
+            OID_ED25519 => {
+                ed25519::check(key).map_err(bad_point)?;
+                PublicKeyKind::Ed25519
+            }
             _ => PublicKeyKind::Other(other_name(oid)?),
         };
         // The key is the end of the BIT STRING, which is the end of the SubjectPublicKeyInfo.
         let key_bits = der.len() - key.len()..der.len();
-        Ok(Self { spki_der: der.to_vec(), id: KeyId::of_spki(der), kind, key_bits, small_exponent })
+        let (spki_der, id, ready) = (der.to_vec(), KeyId::of_spki(der), OnceLock::new());
+        Ok(Self { spki_der, id, kind, key_bits, small_exponent, ready })
     }
 
     /// The DER SubjectPublicKeyInfo, as it was read.
@@ -223,7 +232,32 @@ impl PublicKey {
     /// with SHA-1 (to read what exists) and SHA-2, RSASSA-PSS with a salt of digest length, ECDSA with SHA-2
     /// (signature in DER), Ed25519. Anything else, and any mismatch with the kind of key, is `false`.
     pub fn verify(&self, algorithm_identifier_der: &[u8], message: &[u8], signature: &[u8]) -> bool {
-        verify::verify(self, algorithm_identifier_der, message, signature)
+        let named = SignatureAlgorithm::parse(algorithm_identifier_der);
+        named.is_some_and(|named| self.verify_with(named, message, signature))
+    }
+
+    /// As [`Self::verify`], where the algorithm was read before.
+    pub(crate) fn verify_with(
+        &self,
+        algorithm: SignatureAlgorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        verify::verify(self, algorithm, message, signature)
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.spki_der == other.spki_der
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl Hash for PublicKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.spki_der.hash(state);
     }
 }
 
@@ -232,6 +266,8 @@ impl fmt::Debug for PublicKey {
         write!(f, "PublicKey({}, {})", self.label(), self.id)
     }
 }
+
+pub(crate) use verify::is_checked;
 
 /// The content of a BIT STRING that must consist of whole octets.
 pub(crate) fn whole_octets(bits: Tlv<'_>) -> Result<&[u8], Refusal> {

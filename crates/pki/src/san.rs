@@ -5,17 +5,23 @@ mod encoding;
 mod script;
 mod text;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::name::inert;
+use crate::name::{inert, shortened};
 use crate::tlv::{self, tag};
 use crate::{DistinguishedName, Finding, Refusal, Severity};
 
 pub(crate) use encoding::{read_general_name, read_general_names, write_general_names};
-use text::{IP_HINT, bad_alabel, check_labels, explicit_kind, is_host_byte, parse_by_content};
-use text::{parse_dns, parse_email, parse_ip, parse_uri, readable_label, scheme, syntax, too_many};
+use text::{IP_HINT, bad_alabel, check_labels, explicit_kind, has_uri_characters, host, is_host_byte};
+use text::{
+    parse_by_content, parse_dns, parse_email, parse_ip, parse_uri, readable_label, scheme, syntax, too_many,
+};
+
+/// Characters of a name in a sentence about it, at most: the longest host name.
+const LONGEST_SHOWN: usize = 253;
 
 /// The most names that one certificate or CSR may have.
 pub const MAX_NAMES: usize = 100;
@@ -131,7 +137,8 @@ impl SubjectAltName {
     pub fn syntax_findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut warn = |code, what: &str, repair: &str| {
-            let (what, repair, place) = (what.to_owned(), repair.to_owned(), self.to_string());
+            let (what, repair) = (what.to_owned(), repair.to_owned());
+            let place = shortened(&self.to_string(), LONGEST_SHOWN).into_owned();
             findings.push(Finding { code, severity: Severity::Warning, what, place, repair });
         };
         let ask = "Ask for a certificate with the name spelled right.";
@@ -144,11 +151,11 @@ impl SubjectAltName {
                 if let Some((what, repair)) = bad_wildcard(name) {
                     warn("san.wildcard", what, repair);
                 } else if let Err(what) = check_labels(name.strip_prefix("*.").unwrap_or(name)) {
-                    warn("san.syntax", &what, ask);
+                    warn("san.syntax", &shortened(&what, LONGEST_SHOWN), ask);
                 }
                 let readable = self.unicode().unwrap_or_default();
                 if let Some(what) = script::deceptive(&readable) {
-                    let what = format!("{what}: it reads {}", inert(&readable));
+                    let what = format!("{what}: it reads {}", inert(&shortened(&readable, LONGEST_SHOWN)));
                     warn(
                         "san.mixed_script",
                         &what,
@@ -156,24 +163,38 @@ impl SubjectAltName {
                     );
                 }
             }
-            Self::Email(address) if address.split_once('@').is_none() => {
-                warn("san.syntax", "an e-mail address without an @", ask);
+            Self::Email(address) => {
+                if let Err(refusal) = parse_email(address) {
+                    warn("san.syntax", &refusal.what, ask);
+                }
             }
             Self::Uri(uri) if scheme(uri).is_none() => warn("san.syntax", "a URI without a scheme", ask),
+            Self::Uri(uri) if !has_uri_characters(uri) => {
+                warn("san.syntax", "the URI has a character that URIs do not have", ask);
+            }
             Self::Other { kind: "iPAddress", .. } => {
                 warn("san.syntax", "an IP address of neither 4 nor 16 octets", ask);
             }
-            Self::Ip(_) | Self::Email(_) | Self::Uri(_) | Self::Other { .. } => {}
+            Self::Other { kind: "unknown", .. } => {
+                warn("san.syntax", "an alternative name of a kind that does not exist", ask);
+            }
+            Self::Ip(_) | Self::Uri(_) | Self::Other { .. } => {}
         }
         findings
     }
 
     /// The refusal `san.idna` for an A-label whose decoding does not encode back to itself
-    /// (`xn--example-.com`).
+    /// (`xn--example-.com`), in a host name, or in the host of an e-mail address or URI.
     pub fn idna_refusal(&self) -> Option<Refusal> {
-        let name = self.dns()?;
+        let name = match self {
+            Self::Dns(name) => Cow::Borrowed(name.as_str()),
+            Self::Email(address) => Cow::Owned(address.rsplit_once('@')?.1.to_ascii_lowercase()),
+            Self::Uri(uri) => Cow::Owned(host(uri)?.to_ascii_lowercase()),
+            Self::Ip(_) | Self::Other { .. } => return None,
+        };
         let bad = |label: &&str| label.starts_with("xn--") && readable_label(label).is_none();
-        name.split('.').find(bad).map(|label| bad_alabel(label).at(self.to_string()))
+        let place = || shortened(&self.to_string(), LONGEST_SHOWN).into_owned();
+        name.split('.').find(bad).map(|label| bad_alabel(&shortened(label, LONGEST_SHOWN)).at(place()))
     }
 
     /// The readable form of a host name with A-labels (`xn--...`); `None` for all others.

@@ -1,5 +1,6 @@
 //! Signature algorithms as they are named in certificates and CSRs: which scheme, which digest.
 
+use crate::public_key;
 use crate::tlv::{Reader, Tlv, oid_to_dotted, only, tag};
 
 /// A signature algorithm that we know by name; not all of them are verified with.
@@ -57,11 +58,17 @@ impl Digest {
 }
 
 /// Dotted identifiers of the algorithms without parameters of their own.
-const NAMED: [(&str, Scheme, Digest); 17] = [
+const NAMED: [(&str, Scheme, Digest); 22] = [
     ("1.2.840.113549.1.1.2", Scheme::RsaPkcs1, Digest::Md2),
     ("1.2.840.113549.1.1.3", Scheme::RsaPkcs1, Digest::Md4),
     ("1.2.840.113549.1.1.4", Scheme::RsaPkcs1, Digest::Md5),
     ("1.2.840.113549.1.1.5", Scheme::RsaPkcs1, Digest::Sha1),
+    // As the OIW named them before 1995; Windows still knows them.
+    ("1.3.14.3.2.2", Scheme::RsaPkcs1, Digest::Md4),
+    ("1.3.14.3.2.3", Scheme::RsaPkcs1, Digest::Md5),
+    ("1.3.14.3.2.4", Scheme::RsaPkcs1, Digest::Md4),
+    ("1.3.14.3.2.13", Scheme::Dsa, Digest::Sha1),
+    ("1.3.14.3.2.27", Scheme::Dsa, Digest::Sha1),
     ("1.3.14.3.2.29", Scheme::RsaPkcs1, Digest::Sha1),
     ("1.2.840.113549.1.1.14", Scheme::RsaPkcs1, Digest::Sha224),
     ("1.2.840.113549.1.1.11", Scheme::RsaPkcs1, Digest::Sha256),
@@ -94,6 +101,11 @@ impl SignatureAlgorithm {
         // RFC 4055 asks for NULL with RSA, RFC 5758 and 8410 for nothing elsewhere; old makers mix these two up.
         let fits = parameters.is_none_or(|value| value.whole == [tag::NULL, 0]);
         fits.then_some(Self { scheme, digest })
+    }
+
+    /// Whether there is a key with which a signature by it can be checked here.
+    pub(crate) fn is_checked_here(self) -> bool {
+        public_key::is_checked(self)
     }
 
     /// The name as Java spells it, for example `SHA256withRSA`.

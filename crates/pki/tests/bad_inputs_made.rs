@@ -603,9 +603,15 @@ fn a_request_signed_with_sha1_is_noticed() {
     judge(&[
         input("SHA-256", with(&[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]), Clean),
         input(
+            "said to be SHA-384",
+            with(&[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3]),
+            Refused("csr.signature"),
+        ),
+        // With ECDSA it is not checked here.
+        input(
             "said to be SHA-1",
             with(&[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1]),
-            Refused("csr.signature"),
+            Refused("sig.algorithm"),
         ),
     ]);
 }

@@ -1,10 +1,11 @@
-//! Which addresses in a certificate are never fetched: all but HTTP, and literal addresses inside somebody's network.
+//! Which addresses in a certificate are not asked: all but HTTP, and literal addresses inside somebody's network, unless
+//! the operator permits that network. Only the text is judged here; `outbound` judges where it leads.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Why this URL is never fetched; `None` when nothing in its text speaks against it.
+/// Why this URL is not asked; `None` when nothing in its text speaks against it.
 pub(super) fn blocked(url: &str) -> Option<&'static str> {
-    let (scheme, rest) = url.split_once(':')?;
+    let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return Some("only http and https are fetched");
     }
@@ -17,6 +18,11 @@ pub(super) fn blocked(url: &str) -> Option<&'static str> {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     if host.is_empty() || host == "localhost" || host.ends_with(".localhost") {
         return Some("it points at this machine");
+    }
+    let is_bracketed = host_and_port.starts_with('[');
+    if !is_bracketed && !host.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._".contains(&octet)) {
+        // Whoever fetches it would read it as another host: %31%32%37 is 127.
+        return Some("its host is written in a way that hides it");
     }
     let literal = host.split('%').next().unwrap_or("");
     let address =
@@ -61,9 +67,20 @@ fn is_public(address: IpAddr) -> bool {
         IpAddr::V6(address) => match embedded_v4(address) {
             Some(inner) => is_public_v4(inner),
             // Global unicast is 2000::/3; all else is local, multicast or unassigned.
-            None => address.segments()[0] & 0xe000 == 0x2000 && address.segments()[..2] != [0x2001, 0xdb8],
+            None => is_global_v6(address),
         },
     }
+}
+
+/// 2000::/3 without protocol assignments (2001::/23), documentation (2001:db8::/32, 3fff::/20).
+fn is_global_v6(address: Ipv6Addr) -> bool {
+    let [first, second, ..] = address.segments();
+    let is_special = match first {
+        0x2001 => second < 0x200 || second == 0xdb8,
+        0x3fff => second < 0x1000,
+        _ => false,
+    };
+    first & 0xe000 == 0x2000 && !is_special
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
@@ -72,6 +89,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         (0 | 10 | 127 | 224.., _) | (169, 254) | (192, 168) => true,
         (100, 64..=127) | (172, 16..=31) | (198, 18..=19) => true,
         (192, 0) => c == 0 || c == 2,
+        (192, 88) => c == 99,
+        (198, 51) => c == 100,
+        (203, 0) => c == 113,
         _ => false,
     };
     !reserved
@@ -101,6 +121,8 @@ mod tests {
             "http://[2606:4700::1111]/",
             "http://[::ffff:1.1.1.1]/",
             "http://10.example/",
+            "http://some_host.example/",
+            "http://[2001:200::1]/",
         ] {
             assert_eq!(blocked(url), None, "{url}");
         }
@@ -133,6 +155,16 @@ mod tests {
             "gopher://127.0.0.1:25/x",
             "ldap://ca.example/cn=x",
             "http:///",
+            "http://%31%32%37.0.0.1/",
+            "http://127.0.0.1%00.example/",
+            "http://127%E3%80%820%E3%80%820%E3%80%821/",
+            "http://[2001::1]/",
+            "http://[3fff:fff::1]/",
+            "http://203.0.113.1/",
+            "http://192.88.99.1/",
+            "//127.0.0.1/",
+            "ca.cer",
+            "",
         ] {
             assert!(blocked(url).is_some(), "{url}");
         }

@@ -67,7 +67,22 @@ pub(super) fn key_usage_names(bits: Option<u16>) -> Vec<&'static str> {
     set.map(|(_, name)| *name).collect()
 }
 
+/// Whether the bit with this name is set.
+pub(super) fn has_key_usage(bits: u16, wanted: &str) -> bool {
+    let bit = USAGES.iter().position(|name| *name == wanted);
+    bit.is_some_and(|bit| bits & (0x8000 >> bit) != 0)
+}
+
 impl Extensions {
+    /// How many usages, addresses and identifiers it keeps.
+    pub(super) fn entries(&self) -> usize {
+        self.extended_usages.len()
+            + self.ca_issuer_urls.len()
+            + self.ocsp_urls.len()
+            + self.crl_urls.len()
+            + self.unknown_critical.len()
+    }
+
     /// Reads the `[3]` field of a certificate that passed the DER gate.
     pub(super) fn read(field: Option<Tlv<'_>>) -> Result<Self, Refusal> {
         let mut read = Self { is_absent: field.is_none(), ..Self::default() };

@@ -1,11 +1,14 @@
 //! What is odd about a certificate that was let in.
 
 use super::{ANY_USAGE, Certificate, Role, SERVER_AUTH, address};
+use crate::finding::abridged;
 use crate::name::inert;
 use crate::signature_algorithm::{Digest, SignatureAlgorithm};
 use crate::{Finding, Severity, SubjectAltName, UnixTime, san};
 
 const DAY: i64 = 86_400;
+/// Findings of one kind that are told of one certificate; of the others only how many there are.
+const TOLD_OF_EACH: usize = 10;
 /// 9999-12-31T23:59:59Z, which RFC 5280, 4.1.2.5 reserves for "no defined end".
 const NO_END: UnixTime = UnixTime(253_402_300_799);
 
@@ -30,7 +33,7 @@ pub(super) fn findings(certificate: &Certificate, now: UnixTime) -> Vec<Finding>
     findings.extend(signature(certificate));
     findings.extend(certificate.public_key().findings());
     findings.extend(addresses(certificate));
-    findings
+    abridged(findings, TOLD_OF_EACH)
 }
 
 fn validity(certificate: &Certificate, now: UnixTime) -> Option<Finding> {
@@ -103,8 +106,8 @@ fn names(certificate: &Certificate) -> Vec<Finding> {
             ));
         }
     }
-    let is_nameless = certificate.names().is_empty() && certificate.subject().common_name().is_none();
-    if is_nameless && !certificate.is_ca() {
+    let is_blank = certificate.subject().common_name().is_none_or(|name| name.trim().is_empty());
+    if is_blank && certificate.names().is_empty() && !certificate.is_ca() {
         let what = "it has neither an alternative name nor a common name".to_owned();
         findings.push(warning(
             "cert.no_name",
@@ -140,7 +143,8 @@ fn usage(certificate: &Certificate) -> Vec<Finding> {
         .collect();
     let usages = &extensions.extended_usages;
     let serves = usages.is_empty() || usages.iter().any(|usage| usage == SERVER_AUTH || usage == ANY_USAGE);
-    let has_host = certificate.names().iter().any(|name| name.dns().is_some());
+    let is_host = |name: &SubjectAltName| matches!(name, SubjectAltName::Dns(_) | SubjectAltName::Ip(_));
+    let has_host = certificate.names().iter().any(is_host);
     if !serves && has_host && !certificate.is_ca() {
         let what =
             "it names hosts, but its extended key usage does not allow to serve them (serverAuth)".to_owned();
@@ -159,10 +163,20 @@ fn signature(certificate: &Certificate) -> Option<Finding> {
     if certificate.role() == Role::Root {
         return None;
     }
-    let algorithm = SignatureAlgorithm::parse(certificate.algorithm_der())?;
-    let what = format!("it is signed with {}, which clients no longer take", algorithm.name());
-    let repair = "Ask the issuer for a new certificate, signed with SHA-256.";
-    (algorithm.digest == Digest::Sha1).then(|| warning("sig.sha1", what, "signature", repair))
+    let name = certificate.signature_algorithm();
+    if certificate.has_digest(Digest::Sha1) {
+        let what = format!("it is signed with {name}, which clients no longer take");
+        let repair = "Ask the issuer for a new certificate, signed with SHA-256.";
+        return Some(warning("sig.sha1", what, "signature", repair));
+    }
+    if certificate.0.algorithm.is_some_and(SignatureAlgorithm::is_checked_here) {
+        return None;
+    }
+    let what =
+        format!("it is signed with {name}, which cannot be checked here: whoever issued it is not found");
+    let repair =
+        "Ask the issuer for one signed with SHA-256; with RSASSA-PSS, with a salt as long as the hash.";
+    Some(warning("sig.algorithm", what, "signature", repair))
 }
 
 fn addresses(certificate: &Certificate) -> Vec<Finding> {
@@ -174,12 +188,12 @@ fn addresses(certificate: &Certificate) -> Vec<Finding> {
     let all = kinds.into_iter().flat_map(|(kind, urls)| urls.iter().map(move |url| (kind, url)));
     all.filter_map(|(kind, url)| {
         let why = address::blocked(url)?;
-        let what = format!("an address in it is never fetched: {why}");
+        let what = format!("an address in it is not asked: {why}");
         Some(warning(
             "net.blocked",
             what,
             &format!("{kind}: {}", inert(url)),
-            "Give the file by hand where it is needed.",
+            "Give the file by hand where it is needed. A network of your own can be permitted in the server's configuration.",
         ))
     })
     .collect()

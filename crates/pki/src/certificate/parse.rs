@@ -9,7 +9,7 @@ use super::extension::Extensions;
 use super::{Fields, MAX_CERTIFICATE, Places};
 use crate::public_key::whole_octets;
 use crate::signature_algorithm::SignatureAlgorithm;
-use crate::tlv::{Reader, Tlv, only, tag};
+use crate::tlv::{Reader, Tlv, only, tag, unexpected};
 use crate::{DistinguishedName, Fingerprint, PublicKey, Refusal, UnixTime, format};
 
 pub(super) fn parse(der: &[u8]) -> Result<Fields, Refusal> {
@@ -27,7 +27,8 @@ pub(super) fn parse(der: &[u8]) -> Result<Fields, Refusal> {
     if der.len() > MAX_CERTIFICATE {
         return Err(too_large(der.len()));
     }
-    refuse_broken_digest(outer.algorithm.whole)?;
+    let algorithm = SignatureAlgorithm::parse(outer.algorithm.whole);
+    refuse_broken_digest(algorithm)?;
     let (not_before, not_after) = validity(inner.validity)?;
     let issuer = DistinguishedName::from_der(inner.issuer.whole).map_err(|refusal| refusal.at("issuer"))?;
     let subject =
@@ -46,7 +47,9 @@ pub(super) fn parse(der: &[u8]) -> Result<Fields, Refusal> {
         der: der.to_vec(),
         fingerprint: Fingerprint::of_der(der),
         places,
+        algorithm,
         serial: inner.serial.value.to_vec(),
+        self_issued: subject.matches(&issuer),
         issuer,
         subject,
         not_before,
@@ -75,7 +78,7 @@ impl<'a> Outer<'a> {
     }
 }
 
-/// TBSCertificate (RFC 5280, 4.1.2), without the version, on which nothing depends.
+/// TBSCertificate (RFC 5280, 4.1.2), without the version: nothing depends on which one it is.
 struct Inner<'a> {
     serial: Tlv<'a>,
     algorithm: Tlv<'a>,
@@ -90,7 +93,10 @@ impl<'a> Inner<'a> {
     fn read(content: &'a [u8]) -> Result<Self, Refusal> {
         let mut fields = Reader::new(content);
         if let Some(version) = fields.optional(tag::constructed(0))? {
-            only(version.value, tag::INTEGER)?;
+            // Versions 1 to 3; there are no others.
+            if !matches!(only(version.value, tag::INTEGER)?.value, [0..=2]) {
+                return Err(unexpected());
+            }
         }
         let serial = fields.expect(tag::INTEGER)?;
         let algorithm = fields.expect(tag::SEQUENCE)?;
@@ -112,8 +118,8 @@ fn place(whole: &[u8], part: &[u8]) -> Range<usize> {
     start..start + part.len()
 }
 
-fn refuse_broken_digest(algorithm: &[u8]) -> Result<(), Refusal> {
-    match SignatureAlgorithm::parse(algorithm) {
+fn refuse_broken_digest(algorithm: Option<SignatureAlgorithm>) -> Result<(), Refusal> {
+    match algorithm {
         Some(known) if known.digest.is_broken() => Err(Refusal::new(
             "sig.broken",
             format!("it is signed with {}, which anybody can forge", known.name()),

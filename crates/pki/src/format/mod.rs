@@ -23,17 +23,23 @@ pub mod pkcs7_write;
 mod pkcs8;
 pub mod pkcs8_write;
 mod sec1;
+mod tally;
 pub mod traditional_write;
 mod x509;
 
 use crate::tlv::{Reader, tag};
 use crate::{Certificate, Crl, Csr, Finding, PrivateKey, Refusal};
 pub use kdf::KdfBudget;
+use tally::Tally;
+pub use tally::{MAX_CRLS, MAX_CSRS, MAX_KEYS};
 
 /// The largest file that is looked at, in bytes.
 pub const MAX_INPUT: usize = 10_000_000;
 /// Certificates in one file, at most.
 pub const MAX_CERTIFICATES: usize = 10_000;
+/// Small parts ([`Certificate::parts`]) of all certificates in one file, at most: twenty-five in each of as many as are
+/// taken.
+pub const MAX_PARTS: usize = 25 * MAX_CERTIFICATES;
 /// Octets of one private key in DER, at most.
 const MAX_KEY: usize = 13_000;
 /// Octets of a passphrase, at most: old formats hash it again and again.
@@ -101,13 +107,16 @@ struct Reading<'a> {
     passphrase: Option<&'a str>,
     /// What is left for deriving keys; every derivation is charged before it begins.
     budget: KdfBudget,
+    tally: Tally,
     contents: Contents,
 }
 
 impl Reading<'_> {
-    /// Adds what has no name of its own.
-    fn add(&mut self, object: Object) {
+    /// Adds what has no name of its own. Refuses `limit.*`: there is too much of it.
+    fn add(&mut self, object: Object) -> Result<(), Refusal> {
+        self.tally.count(&object)?;
         self.contents.items.push(object.into());
+        Ok(())
     }
 }
 
@@ -181,7 +190,7 @@ pub fn read_within(
         return Err(unrecognised(bytes));
     };
     let contents = Contents { format: format.name, items: Vec::new(), findings: Vec::new() };
-    let mut reading = Reading { passphrase, budget: budget.draw(), contents };
+    let mut reading = Reading { passphrase, budget: budget.draw(), tally: Tally::default(), contents };
     let done = (format.charge)(bytes, &mut reading.budget).and_then(|()| (format.read)(bytes, &mut reading));
     budget.settle(&reading.budget);
     done.map(|()| reading.contents)
@@ -197,6 +206,11 @@ fn unrecognised(bytes: &[u8]) -> Refusal {
     if bytes.windows(5).any(|five| five == b"-----") {
         let what = "there are dashes, but no line like -----BEGIN CERTIFICATE-----";
         return Refusal::new("pem.none", what, "Copy the whole text, with its BEGIN and END lines.");
+    }
+    if pem::is_bare_base64(bytes) {
+        let what = "this is base64 without the lines that say what it is";
+        let repair = "Put -----BEGIN CERTIFICATE----- above it and -----END CERTIFICATE----- below it.";
+        return Refusal::new("pem.none", what, repair);
     }
     Refusal::new(
         "input.unrecognised",

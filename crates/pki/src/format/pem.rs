@@ -1,6 +1,9 @@
-//! PEM (RFC 7468) as it is found: any text around the blocks, any line ends, one line or many.
+//! PEM (RFC 7468) as it is found: any text around the blocks, any line ends, one line or many; also in UTF-16, as
+//! Windows' PowerShell writes what is redirected into a file.
 //!
 //! One pass over the bytes; each block ends at the next dashes, whatever they are.
+
+use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
@@ -18,6 +21,10 @@ const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 /// Labels are words in capitals; none that exists is longer.
 const MAX_LABEL: usize = 64;
+/// Blocks in one file, at most, with those that are left out.
+const MAX_BLOCKS: usize = 20_000;
+/// Kinds of blocks that are left out and told one by one, at most.
+const MAX_TOLD: usize = 10;
 
 /// What to make of a label.
 enum Meaning {
@@ -47,12 +54,36 @@ fn meaning(label: &str) -> Result<Meaning, Refusal> {
 }
 
 fn is_pem(bytes: &[u8]) -> bool {
-    find(bytes, BEGIN).is_some()
+    of_octets(bytes, |text| find(text, BEGIN).is_some())
 }
 
 fn read(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
+    of_octets(bytes, |text| read_text(text, reading))
+}
+
+/// Whether it is nothing but base64, of the beginning of something in DER.
+pub(super) fn is_bare_base64(bytes: &[u8]) -> bool {
+    let text = bytes.trim_ascii();
+    let is_base64 = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=\r\n \t".contains(octet);
+    text.starts_with(b"MI") && text.iter().all(is_base64)
+}
+
+/// Looks at a text with one octet for each character. UTF-16 is told by the mark in front of it; what is beyond Latin-1
+/// stays no ASCII. The copy is wiped: there may be a key in it.
+fn of_octets<T>(bytes: &[u8], look: impl FnOnce(&[u8]) -> T) -> T {
+    let (units, order): (_, fn([u8; 2]) -> u16) = match bytes {
+        [0xff, 0xfe, units @ ..] => (units, u16::from_le_bytes),
+        [0xfe, 0xff, units @ ..] => (units, u16::from_be_bytes),
+        _ => return look(bytes),
+    };
+    let mut text = Zeroizing::new(Vec::with_capacity(units.len() / 2));
+    text.extend(units.as_chunks().0.iter().map(|unit| u8::try_from(order(*unit)).unwrap_or(u8::MAX)));
+    look(&text)
+}
+
+fn read_text(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     let blocks = blocks(bytes)?;
-    let certificates = blocks.iter().filter(|block| block.label == "CERTIFICATE").count();
+    let certificates = blocks.iter().filter(|block| block.label.ends_with("CERTIFICATE")).count();
     if certificates > MAX_CERTIFICATES {
         let what =
             format!("the file holds {certificates} certificates; at most {MAX_CERTIFICATES} are taken");
@@ -69,9 +100,10 @@ fn read(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
                 readable.push((block, format));
             }
             Meaning::Skip => {}
-            Meaning::LeaveOut => reading.contents.findings.push(left_out(block)),
+            Meaning::LeaveOut => {}
         }
     }
+    reading.contents.findings.extend(left_out(&blocks)?);
     if readable.is_empty() {
         return Err(nothing_readable(&blocks));
     }
@@ -153,6 +185,11 @@ fn blocks(bytes: &[u8]) -> Result<Vec<Block>, Refusal> {
         let line = lines.at(begin);
         let (block, end) =
             read_block(bytes, begin, line).map_err(|refusal| refusal.at(format!("line {line}")))?;
+        if blocks.len() == MAX_BLOCKS {
+            let what = format!("the file has more than {MAX_BLOCKS} blocks");
+            let repair = "Send the certificates and keys without anything else.";
+            return Err(Refusal::new("input.too_large", what, repair).at(format!("line {line}")));
+        }
         blocks.push(block);
         position = end;
     }
@@ -175,6 +212,10 @@ fn read_block(bytes: &[u8], begin: usize, line: usize) -> Result<(Block, usize),
             what,
             "Copy the whole block, from its BEGIN line to its END line.",
         ));
+    }
+    if let Ok(Meaning::LeaveOut) = meaning(&label) {
+        // Whatever stands in it: PGP has a checksum there.
+        return Ok((Block { label, der: Zeroizing::default(), encryption: None, line }, after));
     }
     let body = &bytes[body_start..end];
     let (encryption, base64) = dek_info::split(body)?;
@@ -277,12 +318,32 @@ fn unknown_key(label: &str) -> Refusal {
     )
 }
 
-fn left_out(block: &Block) -> Finding {
+/// Says what was left out: each kind once, with the line of its first.
+fn left_out(blocks: &[Block]) -> Result<Vec<Finding>, Refusal> {
+    let mut kinds: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for block in blocks {
+        if let Meaning::LeaveOut = meaning(&block.label)? {
+            kinds.entry(&block.label).or_insert((block.line, 0)).1 += 1;
+        }
+    }
+    let more = kinds.len().saturating_sub(MAX_TOLD);
+    let mut told: Vec<Finding> = kinds.into_iter().take(MAX_TOLD).map(left_out_finding).collect();
+    if let Some(last) = told.last_mut().filter(|_| more > 0) {
+        last.what.push_str(&format!("; so were those of {more} other kinds"));
+    }
+    Ok(told)
+}
+
+fn left_out_finding((label, (line, count)): (&str, (usize, usize))) -> Finding {
+    let what = match count {
+        1 => format!("a block of the kind {label} is not read here and was left out"),
+        _ => format!("blocks of the kind {label} ({count}) are not read here and were left out"),
+    };
     Finding {
         code: "pem.left_out",
         severity: Severity::Warning,
-        what: format!("a block of the kind {} is not read here and was left out", block.label),
-        place: format!("line {}", block.line),
+        what,
+        place: format!("line {line}"),
         repair: "Nothing, if you do not need it.".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Only the certificates are taken. Who signed the message around them, and whether that holds, is no matter of ours.
 
-use super::{Format, MAX_CERTIFICATES, Object, Reading, ber, no_cost};
+use super::{Format, Object, Reading, ber, no_cost};
 use crate::tlv::{self, Reader, Tlv, tag};
 use crate::{Certificate, Crl, Finding, Refusal, Severity};
 
@@ -106,7 +106,7 @@ impl<'a> SignedData<'a> {
 /// CertificateSet (RFC 5652, 10.2.3): certificates proper are SEQUENCEs; the other choices are of no use here.
 fn read_certificates(set: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     let mut set = Reader::new(set);
-    let (mut count, mut others) = (0, false);
+    let (mut count, mut others) = (0_usize, false);
     while !set.is_empty() {
         let element = set.any()?;
         if element.tag != tag::SEQUENCE {
@@ -114,13 +114,9 @@ fn read_certificates(set: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusa
             continue;
         }
         count += 1;
-        if count > MAX_CERTIFICATES {
-            let what = format!("the file holds more than {MAX_CERTIFICATES} certificates");
-            return Err(Refusal::new("limit.cert_count", what, "Split the file."));
-        }
         let certificate = Certificate::parse(element.whole)
             .map_err(|refusal| inside(refusal, &format!("certificate {count}")))?;
-        reading.add(Object::Certificate(certificate));
+        reading.add(Object::Certificate(certificate))?;
     }
     if others {
         reading.contents.findings.push(left_out("attribute certificates in it were left out"));
@@ -135,7 +131,7 @@ fn read_crls(set: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
         let element = set.any()?;
         if element.tag == tag::SEQUENCE {
             let crl = Crl::parse(element.whole).map_err(|refusal| inside(refusal, "revocation list"))?;
-            reading.add(Object::Crl(crl));
+            reading.add(Object::Crl(crl))?;
         }
     }
     Ok(())

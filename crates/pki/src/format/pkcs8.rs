@@ -33,8 +33,7 @@ fn is_encrypted(der: &[u8]) -> bool {
 
 fn read_plain(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     check_key(der)?;
-    reading.add(Object::PrivateKey(PrivateKey::from_pkcs8_der(der)?));
-    Ok(())
+    reading.add(Object::PrivateKey(PrivateKey::from_pkcs8_der(der)?))
 }
 
 fn charge(der: &[u8], budget: &mut KdfBudget) -> Result<(), Refusal> {

@@ -15,6 +15,5 @@ fn is_sec1(der: &[u8]) -> bool {
 
 fn read(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     check_key(der)?;
-    reading.add(Object::PrivateKey(PrivateKey::from_sec1_der(der)?));
-    Ok(())
+    reading.add(Object::PrivateKey(PrivateKey::from_sec1_der(der)?))
 }

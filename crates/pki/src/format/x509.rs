@@ -12,19 +12,16 @@ pub(super) const CSR: Format = Format { name: "der-csr", sniff: is_csr, charge: 
 pub(super) const CRL: Format = Format { name: "der-crl", sniff: is_crl, charge: no_cost, read: read_crl };
 
 fn read_certificate(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
-    reading.add(Object::Certificate(Certificate::parse(der)?));
-    Ok(())
+    reading.add(Object::Certificate(Certificate::parse(der)?))
 }
 
 fn read_csr(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     super::der::check(der)?;
-    reading.add(Object::Csr(Csr::parse(der)?));
-    Ok(())
+    reading.add(Object::Csr(Csr::parse(der)?))
 }
 
 fn read_crl(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
-    reading.add(Object::Crl(Crl::parse(der)?));
-    Ok(())
+    reading.add(Object::Crl(Crl::parse(der)?))
 }
 
 /// All are `SEQUENCE { SEQUENCE, AlgorithmIdentifier, BIT STRING }`.

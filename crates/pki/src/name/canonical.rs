@@ -16,7 +16,7 @@ impl DistinguishedName {
 
     /// Octets that are the same for all names that match; those of a name inside a directory subtree begin with
     /// those of the subtree.
-    pub(crate) fn canonical(&self) -> Vec<u8> {
+    pub fn canonical(&self) -> Vec<u8> {
         self.relative.iter().flat_map(|relative| canonical_relative(relative)).collect()
     }
 }

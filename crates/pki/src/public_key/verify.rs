@@ -1,16 +1,26 @@
-//! Signatures: from an AlgorithmIdentifier and a key to the one function that checks them.
+//! Signatures: from a named algorithm and a key to the one function that checks them.
 
-use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 
 use super::{Curve, PublicKey, PublicKeyKind};
 use crate::signature_algorithm::{Digest, Scheme, SignatureAlgorithm};
 
-pub(super) fn verify(key: &PublicKey, algorithm_der: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    let Some(algorithm) = SignatureAlgorithm::parse(algorithm_der).and_then(|named| judge(&key.kind, named))
-    else {
-        return false;
-    };
-    UnparsedPublicKey::new(algorithm, key.key_bits()).verify(message, signature).is_ok()
+pub(super) fn verify(
+    key: &PublicKey,
+    algorithm: SignatureAlgorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
+    let Some(check) = judge(&key.kind, algorithm) else { return false };
+    // A CA mostly signs by one algorithm: what is kept for that one serves all that it issued.
+    if let Some(ready) = key.ready.get().filter(|ready| std::ptr::addr_eq(ready.algorithm(), check)) {
+        return ready.verify_sig(message, signature).is_ok();
+    }
+    let Ok(parsed) = ParsedPublicKey::new(check, key.key_bits()) else { return false };
+    let verifies = parsed.verify_sig(message, signature).is_ok();
+    // Where one for another algorithm is kept already, that one stays.
+    let _ = key.ready.set(Box::new(parsed));
+    verifies
 }
 
 /// The check for this kind of key and this algorithm; `None` when they do not fit or are not taken.
@@ -28,6 +38,12 @@ fn judge(kind: &PublicKeyKind, algorithm: SignatureAlgorithm) -> Option<&'static
             Scheme::RsaPkcs1 | Scheme::RsaPss { .. } | Scheme::Ecdsa | Scheme::Ed25519 | Scheme::Dsa,
         ) => None,
     }
+}
+
+/// Whether any key can check a signature by this algorithm.
+pub(crate) fn is_checked(algorithm: SignatureAlgorithm) -> bool {
+    let kinds = [PublicKeyKind::Rsa { bits: 2048 }, PublicKeyKind::Ec(Curve::P256), PublicKeyKind::Ed25519];
+    kinds.iter().any(|kind| judge(kind, algorithm).is_some())
 }
 
 fn rsa_pkcs1(digest: Digest) -> Option<&'static dyn VerificationAlgorithm> {

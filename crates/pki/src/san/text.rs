@@ -162,12 +162,7 @@ pub(super) fn parse_uri(text: &str) -> Result<SubjectAltName, Refusal> {
     let Some((scheme, rest)) = scheme(text) else {
         return Err(syntax("a URI begins with a scheme and a colon", URI_HINT));
     };
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b);
-    let escapes = text
-        .split('%')
-        .skip(1)
-        .all(|after| after.len() >= 2 && after.bytes().take(2).all(|digit| digit.is_ascii_hexdigit()));
-    if rest.is_empty() || !text.bytes().all(allowed) || !escapes {
+    if rest.is_empty() || !has_uri_characters(text) {
         let repair = "Write characters beyond ASCII, spaces and quotes as %xx.";
         return Err(syntax("the URI has a character that URIs do not have", repair));
     }
@@ -180,13 +175,31 @@ pub(super) fn parse_uri(text: &str) -> Result<SubjectAltName, Refusal> {
     Ok(SubjectAltName::Uri(text.to_owned()))
 }
 
-/// The host must be a host name or an address (RFC 5280, 4.2.1.6).
-fn check_authority(authority: &str, needs_host: bool) -> Result<(), Refusal> {
+/// Whether a text has the characters of a URI only, and two digits behind every `%` (RFC 3986, 2).
+pub(super) fn has_uri_characters(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b);
+    let is_escape =
+        |after: &str| after.len() >= 2 && after.bytes().take(2).all(|digit| digit.is_ascii_hexdigit());
+    text.bytes().all(allowed) && text.split('%').skip(1).all(is_escape)
+}
+
+/// The host in a URI that has one.
+pub(super) fn host(uri: &str) -> Option<&str> {
+    let after = uri.split_once("://")?.1;
+    Some(host_and_port(after.split(['/', '?', '#']).next().unwrap_or(after)).0)
+}
+
+fn host_and_port(authority: &str) -> (&str, &str) {
     let host_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let (host, port) = match host_port.rsplit_once(':') {
+    match host_port.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         Some(_) | None => (host_port, ""),
-    };
+    }
+}
+
+/// The host must be a host name or an address (RFC 5280, 4.2.1.6).
+fn check_authority(authority: &str, needs_host: bool) -> Result<(), Refusal> {
+    let (host, port) = host_and_port(authority);
     if port.parse::<u16>().is_err() && !port.is_empty() {
         return Err(syntax("the port in the URI is not a number", URI_HINT));
     }
