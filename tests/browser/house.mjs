@@ -46,6 +46,7 @@ export async function furnish(page, server) {
     return page.locator(selector).first().getAttribute("href");
   };
   const certificate = await first("/certificates", 'td a[href^="/certificates/"]');
+  const together = await page.locator('td a[href^="/certificates/"]').evaluateAll((links) => links.map((link) => link.getAttribute("href")));
   const pem = await (await page.request.get(`${certificate}/certificate.pem`)).text();
   await page.goto("/certificates/import");
   await page.getByLabel("Or paste the text").fill(pem);
@@ -58,6 +59,7 @@ export async function furnish(page, server) {
     csr: await first("/csrs", 'td a[href^="/csrs/"]'),
     key: await first("/keys", 'td a[href^="/keys/"]'),
     target: await first("/targets", 'td a[href^="/targets/"]'),
+    together: `/certificates/export?${together.map((address) => `id=${address.split("/").pop()}`).join("&")}`,
     user: await first("/users", 'td a[href^="/users/"]'),
     apiKey: readFileSync(join(server.home, "key"), "utf8").trim(),
   };
@@ -82,6 +84,7 @@ export function everyPage(made) {
     "import-preview": made.preview,
     certificate: made.certificate,
     export: `${made.certificate}/export`,
+    "export-several": made.together,
     adopt: `${made.certificate}/adopt`,
     csrs: "/csrs",
     csr: made.csr,

@@ -131,7 +131,7 @@ for (const javaScriptEnabled of [true, false]) {
 
     // What is gone says so.
     await page.goto("/certificates/import/imp-abcdefghijkmnpqrstuv");
-    await page.getByRole("status").first().getByText("not held any more").waitFor();
+    await page.getByRole("status").first().getByText("is not held here").waitFor();
     assert.deepEqual(wrong, []);
     await context.close();
   });

@@ -1,6 +1,7 @@
 // Seed 004's step lists, "Create the Certificate" and "Create the Certificate Signing Request", followed from the
 // Certificates page on: everything is found by the words that the steps use.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { launch, logIn, section, visitor } from "./browser.mjs";
 import { start } from "./server.mjs";
@@ -77,6 +78,10 @@ for (const javaScriptEnabled of [true, false]) {
     const first = await (await page.request.get(page.url() + "/request.der")).body();
     const second = await (await page.request.get(page.url() + "/request.der")).body();
     assert.ok(first.length > 500 && first.equals(second));
+    // The list of all requests has the same to copy.
+    await page.goto("/csrs");
+    await page.locator("summary").filter({ hasText: friendly }).click();
+    assert.equal(await page.getByRole("textbox", { name: `Request data of ${friendly}` }).inputValue(), data);
     assert.deepEqual(wrong, []);
     await context.close();
   });
@@ -119,7 +124,7 @@ for (const javaScriptEnabled of [true, false]) {
     // "Check the options to include the certificate, the private key, and the certificate chain. [...] set a passphrase."
     await page.getByLabel("Include Certificate", { exact: true }).check();
     await page.getByLabel("Include Private Key").check();
-    await page.getByLabel("Passphrase").fill("a long enough passphrase");
+    await page.getByLabel("Passphrase", { exact: true }).fill("a long enough passphrase");
     await page.getByLabel("Include Certificate Chain").check();
     const [both] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export" }).click()]);
     assert.match(both.suggestedFilename(), /certificate-[0-9a-f]{16}\.p12$/);
@@ -141,6 +146,44 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByRole("button", { name: "Remove" }).click();
     await page.getByRole("status").first().getByText(`Removed: ${friendly}`).waitFor();
     assert.equal(await row().count(), 0);
+    await context.close();
+  });
+
+  test(`several certificates are ticked and exported in one file, ${how}`, async () => {
+    const { context, page } = await visitor(browser, server.url, { javaScriptEnabled });
+    await logIn(page);
+    const names = ["first", "second"].map((name) => `${name} ${mark}`);
+    for (const [index, name] of names.entries()) {
+      await page.goto("/certificates/new");
+      await page.getByLabel("Certificate Friendly Name").fill(name);
+      await page.getByLabel("Name (Common Name)").fill(`several-${index}-${mark}.example.org`);
+      await page.getByRole("button", { name: "Create Self-Signed Certificate" }).click();
+    }
+    const toExport = async () => {
+      await page.goto("/certificates");
+      for (const name of names) await page.getByRole("checkbox", { name: `Select ${name}` }).check();
+      await page.getByLabel("Select Action").selectOption("Export");
+      await page.getByRole("button", { name: "Apply" }).click();
+      await page.getByRole("main").getByText("2 certificates.").waitFor();
+    };
+    const download = async () => {
+      const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export" }).click()]);
+      return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+    };
+    await toExport();
+    const both = await download();
+    assert.equal(both.name, "certificates-2.pem");
+    assert.equal(both.bytes.toString().split("-----BEGIN CERTIFICATE-----").length, 3);
+    await page.getByRole("checkbox", { name: names[1] }).uncheck();
+    assert.equal((await download()).name.replace(/^.*-c/, "c"), "certificates-1.pem");
+    await page.getByRole("checkbox", { name: names[0] }).uncheck();
+    await page.getByRole("button", { name: "Export" }).click();
+    assert.match(await page.getByRole("alert").innerText(), /Nothing is ticked/);
+    for (const name of names) await page.getByRole("checkbox", { name }).check();
+    await page.getByLabel("Form", { exact: true }).selectOption("jks");
+    await page.getByLabel("Passphrase of the Trust Store").fill("six by six");
+    const store = await download();
+    assert.deepEqual([store.name, store.bytes.readUInt32BE(0)], ["trust-2.jks", 0xfeedfeed]);
     await context.close();
   });
 }

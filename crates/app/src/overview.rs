@@ -2,6 +2,7 @@
 
 use domain::Authorized;
 use domain::clock::{DAY, Moment};
+use domain::csr::CsrState;
 use domain::id::{CsrId, LineageId, TargetId, TokenId};
 use domain::installation::Identity;
 use domain::issuer::IssuerKind;
@@ -111,8 +112,14 @@ pub async fn show(app: &App, _by: &Authorized<uses::ViewCertificates>) -> Result
 
 fn needs(tx: &Tx<'_>, now: Moment) -> Result<Vec<Need>, Error> {
     let mut needs = Vec::new();
+    let waiting = CsrFilter { state: Some(CsrState::Waiting), ..CsrFilter::default() };
+    let waiting = store::csr::list(tx, &waiting, &Page::first(MOST))?;
     let troubled = LineageFilter { trouble_only: true, ..LineageFilter::default() };
     for lineage in store::lineage::list(tx, &troubled, &Page::first(MOST))? {
+        // A lineage that waits for its CA is named once, at its request, where the answer is imported.
+        if lineage.failures == 0 && waiting.iter().any(|csr| csr.lineage.as_ref() == Some(&lineage.id)) {
+            continue;
+        }
         needs.push(Need {
             severity: if lineage.failures > 0 { Severity::Error } else { Severity::Warning },
             what: format!("“{}” needs a look.", lineage.name),
@@ -128,12 +135,12 @@ fn needs(tx: &Tx<'_>, now: Moment) -> Result<Vec<Need>, Error> {
             place: Place::Target(seen.target),
         });
     }
-    let waiting = CsrFilter { state: Some(domain::csr::CsrState::Waiting), ..CsrFilter::default() };
-    for csr in store::csr::list(tx, &waiting, &Page::first(MOST))? {
+    for csr in waiting {
+        let age = days(now.since(csr.created));
         needs.push(Need {
             severity: Severity::Warning,
-            what: "The answer to a certificate request has not come.".to_owned(),
-            detail: format!("“{}”, requested {} ago.", csr.friendly_name, days(now.since(csr.created))),
+            what: format!("The request “{}” waits for the answer of its CA.", csr.friendly_name),
+            detail: format!("Made {age} ago. Hand the request data to the CA, then import what it answers."),
             place: Place::Csr(csr.id),
         });
     }

@@ -10,7 +10,7 @@ use domain::id::TargetId;
 use domain::pin::PinPolicy;
 use domain::snapshot::Signers;
 use domain::{Clock, Moment, Random, Snapshot};
-use outbound::Dialer;
+use outbound::{Dialer, IpNet};
 use pki::Blocklist;
 use store::{Store, Tx};
 use token::{InstanceKey, Sessions};
@@ -44,6 +44,10 @@ pub struct Config {
     pub verify_patience: i64,
     /// Keys that nobody may use, if a list was loaded.
     pub blocklist: Option<Arc<Blocklist>>,
+    /// Networks that are not public and into which addresses found in data may lead all the same.
+    pub permitted: Vec<IpNet>,
+    /// Whether an import has the missing certificates of a chain fetched without being asked.
+    pub fetch_missing: bool,
 }
 
 impl Config {
@@ -58,6 +62,8 @@ impl Config {
             pin_policy: PinPolicy::STRICT,
             verify_patience: 20_000,
             blocklist: None,
+            permitted: Vec::new(),
+            fetch_missing: false,
         }
     }
 }
@@ -117,6 +123,7 @@ impl App {
     pub fn new(store: Store, instance: Arc<InstanceKey>, world: World, config: Config) -> Arc<Self> {
         let sessions = Arc::new(Sessions::default());
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let dialer = Dialer::default().permitting(config.permitted.iter().copied());
         Arc::new(Self {
             store,
             world,
@@ -136,7 +143,7 @@ impl App {
             derivations: Arc::new(Semaphore::new(cores)),
             log_ins: Semaphore::new(LOG_INS),
             tries: Tries::default(),
-            dialer: Dialer::default(),
+            dialer,
             setup_code: SetupCode::default(),
             strangers: Strangers::default(),
             previews: Previews::default(),
@@ -317,7 +324,7 @@ impl App {
         &self.served
     }
 
-    /// The way out, for looks from outside.
+    /// The way out.
     pub fn dialer(&self) -> &Dialer {
         &self.dialer
     }

@@ -5,18 +5,22 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use claviger_app::certificate::{self, ExportForm, Wanted};
+use claviger_app::certificate::{self, ExportForm, TrustPassphrase, Wanted};
 use claviger_app::filter::{CertificateFilter, KeyFilter};
-use claviger_app::testing::{ADMIN, Fixture, PASSWORD, PIN};
+use claviger_app::state::World;
+use claviger_app::testing::{ADMIN, Fixture, InstanceKey, PASSWORD, PIN};
 use claviger_app::user::{self, NewUser, UserChange};
-use claviger_app::{Error, Page, access, audit, key, token};
-use common::{House, houses};
+use claviger_app::{App, Config, Error, Page, access, audit, key, token};
+use common::{House, START, houses};
 use domain::authorize;
+use domain::clock::DAY;
 use domain::id::TokenId;
 use domain::key::KeyUsage;
 use domain::permission::{Role, uses};
 use domain::token::TokenState;
+use testkit::{SeededRandom, TestClock, fresh_stores};
 use zeroize::Zeroizing;
 
 fn code(error: &Error) -> String {
@@ -103,6 +107,52 @@ async fn tries_at_the_same_time_are_all_counted() {
     }
 }
 
+/// A restart is a new program over the same tables.
+#[tokio::test]
+async fn wrong_pins_are_counted_across_restarts_and_lock_the_token_until_an_officer_unlocks_it() {
+    for fresh in fresh_stores().await {
+        let (clock, random) = (Arc::new(TestClock::at(START)), Arc::new(SeededRandom::new(1)));
+        let data = tempfile::tempdir().unwrap();
+        let instance = Arc::new(InstanceKey::generate(&*random));
+        let start = || {
+            let config = Config { pin_tries: 3, ..Config::of_directory(data.path().to_owned()) };
+            let world = World { clock: clock.clone(), random: random.clone() };
+            App::new(fresh.store.clone(), Arc::clone(&instance), world, config)
+        };
+        let fixture = Fixture::installed(start()).await.unwrap();
+        let (by, soft) = (fixture.may(uses::ActivateToken).unwrap(), TokenId::soft());
+        let refused =
+            async |app: &App, pin: &str| token::log_in(app, &by, &soft, pin).await.unwrap_err().code();
+        assert_eq!(refused(&start(), "Wrong-12345").await, "pin_incorrect");
+        assert_eq!(refused(&start(), PIN).await, "throttled", "the delay outlives a restart");
+        clock.advance(1_000);
+        assert_eq!(refused(&start(), "Wrong-12345").await, "pin_incorrect");
+        clock.advance(1_000);
+        assert_eq!(refused(&start(), PIN).await, "throttled", "it doubles");
+        clock.advance(1_000);
+        assert_eq!(refused(&start(), "Wrong-12345").await, "pin_incorrect");
+        clock.advance(DAY);
+        let app = start();
+        assert_eq!(
+            refused(&app, PIN).await,
+            "token_locked",
+            "the lock outlives a restart, and no waiting ends it"
+        );
+        let see = fixture.may(uses::ViewKeys).unwrap();
+        assert_eq!(token::find(&app, &see, &soft).await.unwrap().state, TokenState::Locked);
+
+        let program = authorize(&Fixture::actor(&[Role::SecurityOfficer]), uses::UnlockToken, "").unwrap();
+        let officer = fixture.may(uses::UnlockToken).unwrap();
+        let no_person = token::unlock(&app, &program, &soft, PASSWORD).await.unwrap_err();
+        assert_eq!(code(&no_person), "token_unlock.person");
+        assert!(token::unlock(&app, &officer, &soft, "not his password").await.is_err());
+        assert_eq!(refused(&app, PIN).await, "token_locked");
+        let view = token::unlock(&app, &officer, &soft, PASSWORD).await.unwrap();
+        assert_eq!((view.state, view.token.wrong_pins), (TokenState::LoggedOut, 0));
+        assert!(token::log_in(&app, &by, &soft, PIN).await.is_ok());
+    }
+}
+
 #[tokio::test]
 async fn a_default_in_a_closed_token_gives_way_to_the_factory_certificate() {
     for house in houses().await {
@@ -151,8 +201,16 @@ async fn a_removed_certificate_can_be_imported_again() {
         };
         let made = certificate::self_sign(app, &by, wanted).await.unwrap().view.entry.fingerprint();
         let export = house.fixture.may(uses::ExportCertificate).unwrap();
-        let file =
-            certificate::export(app, &export, &made, &Wanted::usual(ExportForm::Pem)).await.unwrap().file;
+        let file = certificate::export(
+            app,
+            &export,
+            &made,
+            &Wanted::usual(ExportForm::Pem),
+            &TrustPassphrase::default(),
+        )
+        .await
+        .unwrap()
+        .file;
         certificate::retire(app, &by, &made).await.unwrap();
         let see = house.fixture.may(uses::ViewCertificates).unwrap();
         let filter = || CertificateFilter { text: Some("again".to_owned()), ..CertificateFilter::default() };

@@ -280,6 +280,36 @@ async fn two_certificates_of_one_new_key_make_one_lineage() {
 }
 
 #[tokio::test]
+async fn a_key_that_came_with_a_certificate_fits_one_also_where_that_is_a_ca() {
+    for place in places().await {
+        let (own, other) = (TestSigner::ec(), TestSigner::ec());
+        // As `openssl req -x509` makes it: self-signed, and a CA.
+        let itself = signed(("box.example", "box.example"), own.public_key(), Purpose::Root, (&[], 90), &own);
+        let brought = |key: &TestSigner| of(vec![pem(&[&itself]), key_pem(key)]);
+        assert_eq!(place.refusal(brought(&other)).await, "key.mismatch");
+        let preview = place.preview(brought(&other)).await.unwrap();
+        assert_eq!(preview.refusal.map(|error| error.code()).as_deref(), Some("key.mismatch"));
+        assert_eq!(place.import(brought(&own)).await.unwrap().new, 1);
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_small_enough_alone_may_be_too_much_together() {
+    for place in places().await {
+        let names: Vec<String> = (0..100).map(|number| format!("h{number}.example.org")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let key = TestSigner::ec();
+        let crowded =
+            signed(("", "Outside CA"), key.public_key(), Purpose::TlsServer, (&names, 60), &place.ca.signer);
+        let file = || pem(&vec![&crowded; 1_300]);
+        assert_eq!(place.refusal(of(vec![file(), file()])).await, "limit.cert_count");
+        let keys = || -> ImportFile { key_pem(&key).bytes.repeat(30).into() };
+        assert_eq!(place.import(of(vec![keys()])).await.unwrap().new_keys, 1);
+        assert_eq!(place.refusal(of(vec![keys(), keys()])).await, "limit.key_count");
+    }
+}
+
+#[tokio::test]
 async fn of_several_keys_a_person_chooses_one_and_a_program_names_it() {
     for place in places().await {
         let (one, other) = (TestSigner::ec(), TestSigner::ec());
@@ -411,6 +441,37 @@ async fn what_was_uploaded_waits_for_its_own_actor_and_not_for_long() {
         gone(confirm(app, &by, &later[1], Wishes::default(), hash).await.err());
         place.clock.advance(10 * MINUTE);
         gone(show(app, &by, &later[2], Wishes::default()).await.err());
+    }
+}
+
+#[tokio::test]
+async fn a_confirmation_on_another_node_is_told_to_upload_again_and_stores_nothing() {
+    for place in places().await {
+        let by = place.by();
+        let (_, leaf) = place.answered("shop.example.org").await;
+        let id =
+            hold(&place.fixture.app, &by, vec![pem(&[&leaf])], Vec::new(), Offered::default()).await.unwrap();
+        let hash = show(&place.fixture.app, &by, &id, Wishes::default()).await.unwrap().preview.hash.unwrap();
+        // The same store and the same instance key, as every node has them.
+        let (random, data) = (Arc::new(SeededRandom::new(1)), tempfile::tempdir().unwrap());
+        let instance = InstanceKey::generate(&*random);
+        let (store, clock) = (place.store.store.clone(), place.clock.clone());
+        let other = Fixture::empty(store, instance, clock, random, data.path().to_owned());
+        let before = place.certificates().await;
+        let refused = [
+            show(&other, &by, &id, Wishes::default()).await.err(),
+            confirm(&other, &by, &id, Wishes::default(), hash).await.err(),
+        ];
+        for error in refused {
+            let Some(Error::Conflict(refusal)) = error else { panic!("{error:?}") };
+            assert_eq!(refusal.code, "import.preview_gone");
+            assert!(refusal.what.contains("only on the node that took it"), "{}", refusal.what);
+            assert_eq!(refusal.repair, "Upload it again. Nothing was stored.");
+        }
+        assert_eq!(place.certificates().await, before);
+        // Where it was uploaded it still waits.
+        let done = confirm(&place.fixture.app, &by, &id, Wishes::default(), hash).await.unwrap();
+        assert_eq!(done.taken.into_imported().unwrap().new, 1);
     }
 }
 

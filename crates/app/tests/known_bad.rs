@@ -17,7 +17,7 @@ use testkit::{SeededRandom, TestClock, fresh_store};
 
 fn request(key: &Key) -> NewCsr {
     NewCsr {
-        friendly_name: "shop".to_owned(),
+        friendly_name: format!("shop of {}", key.label),
         key: KeyChoice::Existing(key.id),
         subject: vec![Attribute::new(AttributeType::CommonName, "shop.example.org")],
         names: Vec::new(),

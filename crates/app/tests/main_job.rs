@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use claviger_app::filter::AuditFilter;
 use claviger_app::lineage::{self, NewLineage};
-use claviger_app::{Error, audit, certificate, csr, key};
+use claviger_app::{Error, audit, certificate, csr, key, overview};
 use common::{House, START, houses, wanted};
 use domain::Actor;
 use domain::clock::DAY;
@@ -73,6 +73,9 @@ async fn a_manual_lineage_that_falls_due_makes_a_key_and_a_csr_and_waits() {
         let request = csr::find(app, &see, &order.csr).await.unwrap();
         assert_eq!(request.csr.names(), [SubjectAltName::parse("paper.example.org").unwrap()]);
         assert!(!view.lineage.trouble.is_empty(), "it says what a person must do");
+        let needs = overview::show(app, &see).await.unwrap().needs;
+        assert_eq!(needs.len(), 1, "named once, where the answer is imported: {needs:?}");
+        assert_eq!(needs[0].place, overview::Place::Csr(request.entry.id));
         // Asked again, it is refused: one order at a time.
         let again = lineage::renew(app, &by, &made.lineage.id).await;
         assert!(matches!(again, Err(Error::Conflict(refusal)) if refusal.code == "order.active"));

@@ -34,6 +34,8 @@ pub struct Config {
     pub api: Api,
     /// Patience with targets.
     pub deploy: Deploy,
+    /// Where addresses found in certificates may lead.
+    pub outbound: Outbound,
     /// The log.
     pub log: Log,
 }
@@ -169,6 +171,28 @@ impl Default for Deploy {
     }
 }
 
+/// Where addresses found in certificates may lead.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Outbound {
+    /// Networks that are not public and may be asked all the same, like `10.0.0.0/8`.
+    pub permitted: Vec<String>,
+    /// Whether an import has the missing certificates of a chain fetched without being asked.
+    pub fetch_missing: bool,
+}
+
+impl Outbound {
+    /// The networks that may be asked.
+    pub fn networks(&self) -> anyhow::Result<Vec<outbound::IpNet>> {
+        let parse = |text: &String| {
+            let network: Result<outbound::IpNet, _> = text.parse();
+            network.with_context(|| format!("outbound.permitted: not a network like 10.0.0.0/8: {text}"))
+        };
+        self.permitted.iter().map(parse).collect()
+    }
+}
+
 /// The log.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -219,6 +243,7 @@ impl Config {
         if !url.is_empty() && (!url.starts_with("https://") || url.ends_with('/')) {
             bail!("server.base_url must begin with https:// and end without a slash: {url}");
         }
+        self.outbound.networks()?;
         let positive = [
             ("tokens.pin_tries", u64::from(self.tokens.pin_tries)),
             ("edge.connections", self.edge.connections as u64),
@@ -320,6 +345,16 @@ mod tests {
             ["[tokens]\npin_tries = 0", "[edge]\nconnections = 0", "[server]\nbase_url = \"http://x\""]
         {
             assert!(Config::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn permitted_networks_are_networks() {
+        let config = Config::parse("[outbound]\npermitted = [\"10.0.0.0/8\", \"fd00::/8\"]").unwrap();
+        assert_eq!(config.outbound.networks().unwrap().len(), 2);
+        for wrong in ["10.0.0.1", "10.0.0.0/33", "ca.example", "10.0.0.0/8:80"] {
+            let error = Config::parse(&format!("[outbound]\npermitted = [\"{wrong}\"]")).unwrap_err();
+            assert!(format!("{error:#}").contains(wrong), "{error:#}");
         }
     }
 

@@ -44,6 +44,25 @@ fn people_read_what_was_done_and_why() {
 }
 
 #[test]
+fn a_chain_with_a_key_that_everybody_has_is_not_written() {
+    let shop = Workshop::new();
+    let key_id = |name: &str| {
+        let answer = json(&shop.succeed(&format!("inspect --json {name}")));
+        answer["items"][0]["key_id"].as_str().unwrap().to_owned()
+    };
+    for known in ["leaf.pem", "middle.pem", "root.pem"] {
+        shop.write("list.txt", key_id(known));
+        let files = "--write fullchain.pem --blocklist list.txt leaf.pem middle.pem root.pem";
+        let output = shop.claviger(&format!("chain --json {files}"));
+        let answer = json(&output);
+        assert_eq!((output.status.code(), codes(&answer)), (Some(1), vec!["key.weak.blocklist"]), "{answer}");
+        assert!(!shop.path("fullchain.pem").exists());
+    }
+    shop.write("list.txt", "00".repeat(32));
+    shop.succeed("chain --blocklist list.txt --write fullchain.pem leaf.pem middle.pem root.pem");
+}
+
+#[test]
 fn what_is_left_out_is_left_out_for_a_reason() {
     let shop = Workshop::new();
     // Another CA with the intermediate's name, another leaf, and a CA that has nothing to do with it.
@@ -152,5 +171,6 @@ fn what_the_ca_revoked_or_may_not_issue_is_an_error_and_not_written() {
     shop.openssl(&format!("req -x509 {ec} -keyout root.key -out root.pem -days 900 -subj /CN=Root {short}"));
     shop.certify("middle", "root", 400, "ca.ext");
     let output = shop.claviger(&format!("chain --json {files}"));
-    assert_eq!((codes(&json(&output)), output.status.code()), (vec!["chain.path_length"], Some(1)));
+    let told = vec!["chain.client_cannot_build", "chain.path_length"];
+    assert_eq!((codes(&json(&output)), output.status.code()), (told, Some(1)));
 }

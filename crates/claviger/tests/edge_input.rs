@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cli::Cli;
-use common::{Api, PATIENCE, Place, Server, Spoken, is_valid_for, plain_get, wait_for};
+use common::{Api, PATIENCE, Place, Server, Spoken, is_valid_for, plain_get, shown_leaf, wait_for};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -179,6 +179,38 @@ fn what_is_no_tls_is_closed_and_harms_nobody() {
         assert!(answer.first().is_none_or(|kind| *kind == 21), "{shown:x?}: {answer:x?}");
         assert!(answer.len() <= 7, "{shown:x?}: {answer:x?}");
         assert!(started.elapsed() < PATIENCE / 2, "{shown:x?}: closed late");
+    }
+    assert!(site.is_served());
+    site.server.stop();
+}
+
+/// A name in another spelling is the same name; what is no host name, or another one, never gets somebody's certificate.
+#[test]
+fn odd_names_get_their_certificate_the_default_or_an_alert() {
+    let site = Site::start(|_, _| ());
+    let shown = |name: &str| shown_leaf(site.edge(), name);
+    let (own, default) = (shown(NAME).unwrap(), shown("other.example").unwrap());
+    assert_ne!(own, default);
+    for name in ["A.EXAMPLE", "a.example.", "A.Example."] {
+        assert_eq!(shown(name), Some(own), "{name}");
+    }
+    for name in ["b.a.example", "example", "xa.example", "localhost"] {
+        assert_eq!(shown(name), Some(default), "{name}");
+    }
+    let long = "a".repeat(250);
+    for name in [
+        "127.0.0.1",
+        "::1",
+        "*.example",
+        "a..example",
+        ".a.example",
+        "a.example..",
+        "a b",
+        "ä.example",
+        &long,
+    ] {
+        let seen = shown(name);
+        assert!(seen.is_none_or(|seen| seen == default), "{name}: {seen:?}");
     }
     assert!(site.is_served());
     site.server.stop();

@@ -156,3 +156,45 @@ fn what_is_ready_for_a_server_is_read_by_that_server() {
     assert_eq!(names, "./cert.pem\n./cert.cer\n");
     server.stop();
 }
+
+#[test]
+fn several_certificates_go_into_one_file_and_never_a_key() {
+    const OTHER: &str = "mail.example";
+    let place = Place::new();
+    place.init();
+    let server = Server::start(&place);
+    let api = Api::new(&server, &place);
+    let lineages = [NAME, OTHER].map(|name| api.make_lineage(name, None));
+    for lineage in &lineages {
+        api.wait_until_verified(lineage);
+    }
+    let home = place.file(".");
+    place.secret("six", "six by six\n");
+    let cli = Cli::new(&server, &place);
+
+    let both = ["cert", "export", NAME, OTHER];
+    let export = |more: &[&str]| cli.say(&[&both[..], more].concat());
+    export(&["--members", "all", "--out", "both.pem"]);
+    let text = fs::read_to_string(home.join("both.pem")).unwrap();
+    assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 3, "the intermediate is there once");
+    let trust = ["--form", "p12-trust", "--passphrase-file", "six", "--out", "trust.p12"];
+    export(&trust);
+    let inside = openssl(&home, &["pkcs12", "-in", "trust.p12", "-nokeys", "-passin", "file:six"]);
+    assert_eq!(inside.matches("BEGIN CERTIFICATE").count(), 1, "the root of both");
+    cli.say(&["cert", "export", NAME, "--form", "jks", "--passphrase-file", "six", "--out", "trust.jks"]);
+    let store = pki::format::read(&fs::read(home.join("trust.jks")).unwrap(), Some("six by six")).unwrap();
+    assert_eq!((store.format, store.items.len()), ("jks", 1));
+
+    for (more, words) in [
+        (&["--key", "--passphrase-file", "six", "--out", "keys.pem"][..], "one by one"),
+        (&["--form", "p12", "--passphrase-file", "six", "--out", "keys.p12"], "one by one"),
+        (&["--form", "der", "--out", "one.der"], "does not hold several"),
+        (&["--passphrase-file", "six", "--out", "plain.pem"], "nothing to encrypt"),
+        (&trust, "is there already"),
+    ] {
+        let refused = cli.refused(&[&both[..], more].concat());
+        assert!(refused.contains(words), "{more:?}: {refused}");
+    }
+    assert!(!home.join("keys.pem").exists() && !home.join("keys.p12").exists());
+    server.stop();
+}

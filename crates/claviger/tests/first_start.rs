@@ -148,6 +148,13 @@ fn one_server_per_directory_but_doctor_and_metrics_beside_it() {
     assert!(plain_get(server.addresses.metrics, "/readyz").unwrap().starts_with("HTTP/1.1 200"));
     // The UI's address speaks TLS only, and the metrics port knows no pages.
     assert!(plain_get(server.addresses.metrics, "/api/v1/user").unwrap().starts_with("HTTP/1.1 404"));
+    // The plain HTTP port has CA certificates only, and none before the internal CA is used.
+    for path in
+        ["/", "/api/v1/user", "/login", "/metrics", "/crl/internal.crl", "/ocsp", "/ca/internal.cer", "/ca/"]
+    {
+        let answer = plain_get(server.addresses.http, path).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+    }
     server.stop();
     succeed(claviger().args(["migrate", "--data"]).arg(place.data()));
 }

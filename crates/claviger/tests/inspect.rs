@@ -373,6 +373,91 @@ fn a_server_without_its_intermediate_and_a_root_that_nobody_trusts() {
     assert!(page.contains("shop.example: the chain reaches a root"), "{page}");
 }
 
+/// A finding by its code.
+fn finding<'a>(answer: &'a Value, code: &str) -> &'a Value {
+    let findings = answer["findings"].as_array().unwrap();
+    findings.iter().find(|one| one["code"] == code).unwrap_or_else(|| panic!("no {code}: {answer}"))
+}
+
+#[test]
+fn a_certificate_that_tls_clients_refuse_is_shown_with_its_findings() {
+    let shop = Workshop::new();
+    // Version 1: no extensions at all.
+    shop.openssl("x509 -req -in leaf.csr -CA middle.pem -CAkey middle.key -days 90 -out old.pem");
+    assert!(shop.openssl("x509 -in old.pem -noout -text").contains("Version: 1"));
+    let server = TlsServer::start(&shop, "-cert old.pem -key leaf.key -cert_chain middle.pem");
+    let output = look(&shop, &format!("inspect --json 127.0.0.1:{} --servername shop.example", server.port));
+    let answer = json(&output);
+    assert_eq!(output.status.code(), Some(1), "{answer}");
+    assert_eq!(answer["served"]["chain"][0], Value::from(shop.fingerprint("old.pem")));
+    assert_eq!(answer["served"]["private_key"], "proven", "{answer}");
+    assert_eq!(answer["items"][0]["name"], "shop.example");
+    assert_eq!(finding(&answer, "look.certificate_refused")["severity"], "error");
+    // What is wrong with the certificate is said too.
+    assert!(codes(&answer).contains(&"cert.no_san"), "{answer}");
+    let page = said(&look(&shop, &format!("inspect 127.0.0.1:{} --servername shop.example", server.port)));
+    assert!(page.contains("There are TLS clients that refuse the certificate: "), "{page}");
+}
+
+#[test]
+fn a_key_that_is_too_small_to_be_proven_is_told_instead_of_hidden() {
+    let shop = Workshop::with_leaf_key("-newkey rsa:1024");
+    let server = TlsServer::start(&shop, "-cert leaf.pem -key leaf.key -cipher DEFAULT@SECLEVEL=0");
+    let output = look(&shop, &format!("inspect --json 127.0.0.1:{} --servername shop.example", server.port));
+    let answer = json(&output);
+    assert_eq!((output.status.code(), &answer["served"]["private_key"]), (Some(1), &"unchecked".into()));
+    let doubt = finding(&answer, "look.unproven");
+    assert!(doubt["what"].as_str().unwrap().contains("an RSA key of 1024 bits"), "{answer}");
+    assert_eq!(finding(&answer, "key.rsa_size")["where"], "certificate 1 of 1, public key");
+}
+
+#[test]
+fn a_server_that_wants_a_certificate_of_its_clients_shows_its_own() {
+    let shop = Workshop::new();
+    let server = TlsServer::start(
+        &shop,
+        "-cert leaf.pem -key leaf.key -cert_chain middle.pem -Verify 1 -CAfile root.pem -tls1_2",
+    );
+    let output = look(&shop, &format!("inspect --json 127.0.0.1:{} --servername shop.example", server.port));
+    let answer = json(&output);
+    assert_eq!(
+        (output.status.code(), &answer["served"]["private_key"]),
+        (Some(0), &"proven".into()),
+        "{answer}"
+    );
+    assert_eq!(answer["served"]["chain"][0], Value::from(shop.fingerprint("leaf.pem")));
+    assert_eq!(finding(&answer, "look.unfinished")["severity"], "warning");
+}
+
+#[test]
+fn a_key_on_the_list_is_refused_in_a_file_and_on_a_server() {
+    let shop = Workshop::new();
+    let answer = json(&shop.succeed("inspect --json leaf.pem"));
+    let key_id = answer["items"][0]["key_id"].as_str().unwrap().to_owned();
+    shop.write("list.txt", format!("# ours\n{key_id} ; leaked\n"));
+    for subject in ["leaf.pem", "leaf.csr", "leaf.key"] {
+        let output = shop.claviger(&format!("inspect --json --blocklist list.txt {subject}"));
+        let answer = json(&output);
+        assert_eq!((output.status.code(), &answer["accepted"]), (Some(1), &false.into()), "{answer}");
+        assert_eq!(answer["findings"][0]["code"], "key.weak.blocklist", "{answer}");
+    }
+    assert_eq!(json(&shop.succeed("inspect --json --blocklist list.txt middle.pem"))["accepted"], true);
+    let server = TlsServer::start(&shop, "-cert leaf.pem -key leaf.key -cert_chain middle.pem");
+    let target = format!("127.0.0.1:{} --servername shop.example", server.port);
+    let output = look(&shop, &format!("inspect --json --blocklist list.txt {target}"));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(json(&output)["findings"][0]["code"], "key.weak.blocklist");
+    // A list that cannot be read is not passed over.
+    shop.write("broken.txt", "no hash\n");
+    for list in ["broken.txt", "no-such-list"] {
+        shop.refuse(
+            2,
+            &format!("inspect --blocklist {list} leaf.pem"),
+            "the list of known keys cannot be used",
+        );
+    }
+}
+
 #[test]
 fn a_server_that_shows_nothing_is_an_answer_too() {
     let shop = Workshop::new();

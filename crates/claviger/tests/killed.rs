@@ -212,6 +212,8 @@ impl<'a> Asked<'a> {
         if !place.file("shop.pem").exists() {
             let (request, answer) = (place.file("shop.csr"), place.file("shop.pem"));
             let (request, answer, san) = (path(&request), path(&answer), place.file("san"));
+            // The CA's own file of numbers would be shared by all runs that are under way.
+            let serial = path(&place.file("serial"));
             openssl(
                 &ca,
                 &[
@@ -225,6 +227,8 @@ impl<'a> Asked<'a> {
                     "ca.key",
                     "-days",
                     "20",
+                    "-CAserial",
+                    &serial,
                     "-CAcreateserial",
                     "-extfile",
                     &path(&san),

@@ -276,6 +276,9 @@ fn a_broken_configuration_keeps_the_old_one(
     assert_eq!(Fingerprint::of_der(&first), served);
     let page = page(server, &format!("/lineages/{id}"));
     assert!(page.contains("no_such_directive"), "the page does not say why:\n{page}");
+    // It says where, in words, and offers the repair.
+    assert!(page.contains("On “nginx”: the target refuses it") && !page.contains("\\u{"), "{page}");
+    assert!(page.contains("Install again"), "{page}");
 
     // Mended and told to try again, it gets there.
     configure(&nginx.home, nginx.address, "");

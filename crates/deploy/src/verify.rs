@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use outbound::{Dialer, Offer, Origin, OutboundError, Probe, Seen};
+use outbound::{Dialer, Doubt, Offer, Origin, OutboundError, Probe, Seen};
 use pki::{Certificate, Fingerprint, KeyAlgorithm, SubjectAltName};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -149,6 +149,7 @@ impl Handshake {
             origin: Origin::Operator,
             server_name: Some(self.name.as_str()).filter(|name| !name.is_empty()),
             offer: self.offer,
+            doubt: Doubt::Refuse,
         };
         let deadline = self.deadline.min(Instant::now() + HANDSHAKE);
         self.dialer.probe(&probe, deadline).await

@@ -53,6 +53,10 @@ names! {
         CertificateSelfSign "certificate.self_sign",
         /// Certificates, and perhaps a key, were imported.
         CertificateImport "certificate.import",
+        /// What is missing in a certificate's chain was asked for.
+        CertificateComplete "certificate.complete",
+        /// It was fetched and stored, or could not be.
+        CertificateFetch "certificate.fetch",
         /// A certificate was removed from view.
         CertificateRetire "certificate.retire",
         /// The default certificate was chosen.
@@ -125,7 +129,7 @@ names! {
 names! {
     /// The only things that an event may say beside actor, action, object and outcome. None can hold a secret.
     Field {
-        /// The address that the request came from.
+        /// The address that the request came from, or that was asked.
         Address "address",
         /// A key algorithm.
         Algorithm "algorithm",

@@ -15,6 +15,8 @@ names! {
         DeploymentRun "deployment.run",
         /// Stores the certificates of the import that is its subject.
         CertificateImport "certificate.import",
+        /// Fetches what is missing in the chain of the certificate that is its subject.
+        CertificateComplete "certificate.complete",
     }
 }
 
@@ -39,7 +41,7 @@ pub struct Job {
     pub id: JobId,
     /// What it does.
     pub kind: JobKind,
-    /// To what: a lineage's, deployment's or import's id.
+    /// To what: a lineage's, deployment's or import's id, or a certificate's fingerprint.
     pub subject: String,
     /// Where it is.
     pub state: JobState,

@@ -30,7 +30,7 @@ macro_rules! names {
             fn from_str(name: &str) -> Result<Self, Self::Err> {
                 match name {
                     $($name => Ok(Self::$variant),)*
-                    _ => Err($crate::names::UnknownName { kind: stringify!($kind) }),
+                    _ => Err($crate::names::UnknownName { known: &[$($name,)*] }),
                 }
             }
         }
@@ -39,8 +39,8 @@ macro_rules! names {
 
 /// A text that names no variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a {kind}")]
+#[error("this is none of {}", .known.join(", "))]
 pub struct UnknownName {
-    /// What it should have named.
-    pub kind: &'static str,
+    /// The names that there are.
+    pub known: &'static [&'static str],
 }

@@ -146,6 +146,8 @@ permissions! {
     ViewCertificates "VIEW_CERTIFICATES" [SecurityOfficer SystemAdministrator RegistrationOfficer ServiceAdministrator Observer] Scheduler;
     /// Make, import, renew and rekey TLS keys and certificates; choose the default certificate.
     ManageTlsCertificates "MANAGE_TLS_CERTIFICATES" [SecurityOfficer SystemAdministrator ServiceAdministrator] Scheduler;
+    /// Bring a deleted key back while it is still sealed.
+    RestoreKey "RESTORE_KEY" [SecurityOfficer] Nobody;
     /// Export certificates and chains.
     ExportCertificate "EXPORT_CERTIFICATE" [SecurityOfficer SystemAdministrator ServiceAdministrator] Nobody;
     /// Export a private key to a person.
@@ -155,11 +157,11 @@ permissions! {
     /// Make, change and remove targets.
     ManageTargets "MANAGE_TARGETS" [SystemAdministrator] Nobody;
     /// See settings.
-    ViewSettings "VIEW_SETTINGS" [SecurityOfficer SystemAdministrator Observer] Nobody;
+    ViewSettings "VIEW_SETTINGS" [SystemAdministrator] Nobody;
     /// Change settings; take backups.
     ManageSettings "MANAGE_SETTINGS" [SystemAdministrator] Installer;
     /// See users.
-    ViewUsers "VIEW_USERS" [SecurityOfficer SystemAdministrator Observer] Nobody;
+    ViewUsers "VIEW_USERS" [SystemAdministrator] Nobody;
     /// Make, change and disable users.
     ManageUsers "MANAGE_USERS" [SystemAdministrator] Installer;
     /// Unlock a token that is locked after wrong PINs.

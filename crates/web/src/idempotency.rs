@@ -29,6 +29,10 @@ const MAX_ANSWER: usize = 1024 * 1024;
 #[derive(Clone, Copy)]
 pub struct ShownOnce;
 
+/// Marks an answer to a request that changed nothing: it is not kept, and a repetition is answered anew.
+#[derive(Clone, Copy)]
+pub struct ChangedNothing;
+
 /// Requests with a key that are being answered now, in this process.
 #[derive(Clone, Default)]
 pub(crate) struct Running(Arc<Mutex<HashSet<(String, String)>>>);
@@ -122,7 +126,7 @@ fn request_bytes(parts: &Parts, body: &[u8]) -> [u8; 32] {
 
 /// Keeps an answer that says that something was done. A refusal did nothing and may be tried again.
 async fn keep(web: &Web, key: &str, pending: Pending, response: Response) -> Response {
-    if !response.status().is_success() {
+    if !response.status().is_success() || response.extensions().get::<ChangedNothing>().is_some() {
         return response;
     }
     let (head, body) = response.into_parts();

@@ -97,7 +97,12 @@ impl House {
 
     /// Opens a session of the first administrator.
     pub(crate) async fn log_in(&self) -> Browser {
-        let form = format!("username={ADMIN}&password={}", PASSWORD.replace(' ', "+"));
+        self.log_in_as(ADMIN, PASSWORD).await
+    }
+
+    /// Opens a session of anybody.
+    pub(crate) async fn log_in_as(&self, name: &str, password: &str) -> Browser {
+        let form = format!("username={name}&password={}", password.replace(' ', "+"));
         let head = request("POST", "/api/v1/login").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let answer = self.send(head.body(Body::from(form)).unwrap()).await;
         assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.json());
@@ -151,10 +156,12 @@ pub(crate) fn cookie(answer: &Answer, name: &str) -> String {
     values.next().unwrap_or_default().to_owned()
 }
 
+mod complete;
 mod door;
 mod export;
 mod import;
 mod nouns;
 mod support;
+mod together;
 mod walk;
 mod x_road;

@@ -2,7 +2,7 @@
 
 use app::csr::KeyChoice;
 use domain::id::TokenId;
-use pki::name::{Attribute, AttributeType};
+use pki::name::{Attribute, AttributeType, inert};
 use pki::{DistinguishedName, Finding, KeyAlgorithm, Refusal, SubjectAltName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -54,11 +54,11 @@ pub struct AttributeJson {
     value: String,
 }
 
-/// The attributes of a name in their order.
+/// The attributes of a name in their order. Many a name is somebody else's: what cannot be seen in it is written out.
 pub fn attributes(name: &DistinguishedName) -> Vec<AttributeJson> {
     let json = |held: &Attribute| AttributeJson {
         kind: held.kind.short_name().to_owned(),
-        value: held.value.clone(),
+        value: inert(&held.value).into_owned(),
     };
     name.attributes().map(json).collect()
 }
@@ -175,4 +175,19 @@ pub fn algorithm(text: Option<&str>) -> Result<KeyAlgorithm, Problem> {
 /// The token, or the one that needs nobody.
 pub fn token(text: Option<&str>) -> Result<TokenId, Problem> {
     text.map_or_else(|| Ok(TokenId::system()), |text| parse("token", text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_in_a_subject_is_written_out() {
+        let name = |value: &str| {
+            let held = Attribute::new(AttributeType::Organization, value);
+            attributes(&DistinguishedName::from_attributes(vec![held]).unwrap())
+        };
+        assert_eq!(name("pay\u{202e}gro.lap")[0].value, "pay\\u{202e}gro.lap");
+        assert_eq!(name("Acme, \"Inc\" + Ö")[0].value, "Acme, \"Inc\" + Ö");
+    }
 }

@@ -1,10 +1,13 @@
 //! Hand out a certificate, its chain and its private key, in the form that somebody else wants.
 //!
-//! What holds no private key is handed out by [`export`]. What does, by [`export_with_key`]: to those who may, under a
+//! What holds no private key is handed out by [`export`], several certificates at once by [`export_together`]. What does
+//! hold one, by [`export_with_key`]: to those who may, under a
 //! passphrase, recorded on the key for ever before a single byte is answered.
 
 mod form;
 mod server;
+mod together;
+mod trust;
 mod write;
 
 use domain::audit::Action;
@@ -18,7 +21,9 @@ use super::{CertificateView, find};
 use crate::{App, Error, act, key};
 
 pub use form::{ExportForm, Part};
-pub use write::TRUST_PASSPHRASE;
+pub use together::{Above, MOST_TOGETHER, export_together};
+pub use trust::{TRUST_PASSPHRASE, TrustPassphrase};
+use write::Under;
 
 /// A file that is handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +96,7 @@ pub struct Exported {
     pub findings: Vec<Finding>,
 }
 
-/// Exports what holds no private key. Nothing is changed, so nothing is recorded.
+/// Exports what holds no private key; a trust store under this passphrase. Nothing is changed, so nothing is recorded.
 ///
 /// # Errors
 /// `export.form`, `export.nothing`, `export.member`; `chain.incomplete` and `chain.root_missing` where the form
@@ -101,12 +106,14 @@ pub async fn export(
     by: &Authorized<uses::ExportCertificate>,
     id: &Fingerprint,
     wanted: &Wanted,
+    passphrase: &TrustPassphrase,
 ) -> Result<Exported, Error> {
     let see = authorize(by.actor(), uses::ViewCertificates, &id.to_string())?;
     let view = find(app, &see, id).await?;
     let plan = Plan::new(&view, wanted, WithKey::No)?;
-    let file = write::write(&plan, None, app.now(), app.random())?;
-    Ok(plan.exported(file, Vec::new()))
+    let file = write::write(&plan, Under::Trust(passphrase), app.now(), app.random())?;
+    let findings = passphrase.findings(plan.form);
+    Ok(plan.exported(file, findings))
 }
 
 /// Exports what holds the private key, encrypted under the passphrase. Recorded on the key for ever, before it is
@@ -137,7 +144,7 @@ pub async fn export_with_key(
         let private = key::take_out(app, by, leaving, &secret.passphrase).await?;
         let file = {
             let (plan, random, now) = (plan.clone(), app.random_source(), app.now());
-            app.deriving(move || write::write(&plan, Some((&private, &secret)), now, &*random)).await??
+            app.deriving(move || write::write(&plan, Under::Key(&private, &secret), now, &*random)).await??
         };
         Ok(plan.exported(file, findings))
     })
@@ -150,19 +157,8 @@ pub fn key_findings(form: ExportForm, passphrase: &str, strength: Strength) -> V
     if !form.is_pkcs12() {
         return findings;
     }
-    let warning = |code, what: &str, repair: &str| Finding {
-        code,
-        severity: Severity::Warning,
-        what: what.to_owned(),
-        place: String::new(),
-        repair: repair.to_owned(),
-    };
     if !passphrase.is_ascii() {
-        findings.push(warning(
-            "pass.not_ascii",
-            "the passphrase has characters that Java's keytool and some devices cannot take in PKCS#12",
-            "Use letters, digits and signs of a US keyboard, unless you know that the receiver takes others.",
-        ));
+        findings.push(not_ascii());
     }
     match strength {
         Strength::Legacy => findings.push(warning(
@@ -173,6 +169,19 @@ pub fn key_findings(form: ExportForm, passphrase: &str, strength: Strength) -> V
         Strength::Modern => {}
     }
     findings
+}
+
+fn not_ascii() -> Finding {
+    warning(
+        "pass.not_ascii",
+        "the passphrase has characters that Java's keytool and some devices cannot take in PKCS#12",
+        "Use letters, digits and signs of a US keyboard, unless you know that the receiver takes others.",
+    )
+}
+
+fn warning(code: &'static str, what: &str, repair: &str) -> Finding {
+    let (what, repair) = (what.to_owned(), repair.to_owned());
+    Finding { code, severity: Severity::Warning, what, place: String::new(), repair }
 }
 
 /// Whether the private key is among what is asked for.

@@ -6,7 +6,8 @@ use pki::Fingerprint;
 use store::Page;
 use store::certificate::CertificateFilter;
 
-use super::{CertificateView, view};
+use super::{CertificateView, view, view_among};
+use crate::chains::Chains;
 use crate::{App, Error};
 
 /// A page of certificates.
@@ -19,7 +20,8 @@ pub async fn list(
     let now = app.now();
     app.read("certificate.list", move |tx| {
         let entries = store::certificate::list(tx, &filter, &page)?;
-        entries.into_iter().map(|entry| view(tx, entry, now)).collect()
+        let mut chains = Chains::new(tx, now.unix());
+        entries.into_iter().map(|entry| view_among(&mut chains, entry, now)).collect()
     })
     .await
 }
@@ -34,9 +36,6 @@ pub async fn find(
     app.read("certificate.find", move |tx| {
         let entry = store::certificate::find(tx, &id)?.ok_or_else(|| Error::not_found("certificate", id))?;
         let mut found = view(tx, entry, now)?;
-        if found.entry.has_key {
-            found.findings.extend(found.chain.path_finding());
-        }
         if let Some(lineage) = &found.lineage {
             found.endpoints = store::endpoint::of_lineage(tx, &lineage.id)?;
             found.history = store::certificate::of_lineage(tx, &lineage.id)?;

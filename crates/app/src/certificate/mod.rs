@@ -1,6 +1,7 @@
 //! Certificates: make self-signed ones, import, see, export, choose the default.
 
 mod activate;
+mod complete;
 mod default;
 mod export;
 pub mod factory;
@@ -17,13 +18,16 @@ use pki::chain::Chain;
 use pki::{Certificate, Finding, Severity};
 use store::Tx;
 
-use crate::{Error, chains, setting};
+use crate::chains::Chains;
+use crate::{Error, setting};
 
 pub use activate::activate;
+pub(crate) use complete::run as run_completion;
+pub use complete::{Missing, complete, missing};
 pub use default::set_default;
 pub use export::{
-    ExportForm, Exported, File, KeySecret, Leaf, Members, Part, TRUST_PASSPHRASE, Wanted, export,
-    export_with_key, key_findings,
+    Above, ExportForm, Exported, File, KeySecret, Leaf, MOST_TOGETHER, Members, Part, TRUST_PASSPHRASE,
+    TrustPassphrase, Wanted, export, export_together, export_with_key, key_findings,
 };
 pub use import::{Import, ImportFile, Imported, Preview, PreviewHash, Taken, Wishes, import, preview};
 pub(crate) use import::{Previews, free_label};
@@ -58,7 +62,16 @@ pub struct CertificateView {
 
 /// Builds the view of one row: chain and findings are computed, never stored.
 pub(crate) fn view(tx: &Tx<'_>, entry: CertificateEntry, now: Moment) -> Result<CertificateView, Error> {
-    let chain = chains::of(tx, &entry.certificate, now.unix())?;
+    view_among(&mut Chains::new(tx, now.unix()), entry, now)
+}
+
+/// The same, for one of many rows.
+pub(crate) fn view_among(
+    chains: &mut Chains<'_>,
+    entry: CertificateEntry,
+    now: Moment,
+) -> Result<CertificateView, Error> {
+    let (tx, chain) = (chains.tx(), chains.of(&entry.certificate)?);
     let mut findings = findings(&entry, &chain, now);
     findings.extend(import::shared_key(tx, &entry.certificate, entry.lineage.as_ref())?);
     let lineage = match &entry.lineage {

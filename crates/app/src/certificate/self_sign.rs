@@ -15,13 +15,13 @@ use pki::{Certificate, Csr, Refusal, SubjectAltName};
 
 use super::CertificateView;
 use crate::csr::{KeyChoice, Subject, check_subject, choose_key};
-use crate::lineage::found;
+use crate::lineage::{found, refuse_taken_name};
 use crate::{App, Error, act, csr, key, signing};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct NewSelfSigned {
-    /// The friendly name.
+    /// The friendly name; unique among lineages, and for a new key among keys.
     pub friendly_name: String,
     /// Which key.
     pub key: KeyChoice,
@@ -69,6 +69,7 @@ pub async fn self_sign(
                 if let Some(made) = &made {
                     key::insert(tx, made)?;
                 }
+                refuse_taken_name(tx, &row.friendly_name)?;
                 store::certificate::insert(tx, &row)?;
                 found(tx, &row, IssuerId::of("self-signed"), now, (&actor, &*random))?;
                 store::audit::record(tx, &event)?;

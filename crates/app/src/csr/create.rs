@@ -31,7 +31,7 @@ pub enum KeyChoice {
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct NewCsr {
-    /// The friendly name; unique for a new key.
+    /// The friendly name; unique among requests, and for a new key among keys.
     pub friendly_name: String,
     /// Which key.
     pub key: KeyChoice,
@@ -81,6 +81,7 @@ pub async fn create(
                 key::insert(tx, made)?;
             }
             refuse_foreign_lineage(tx, row.lineage.as_ref())?;
+            refuse_taken_name(tx, &row)?;
             store::csr::insert(tx, &row)?;
             act::record(tx, &event)
         })
@@ -93,6 +94,15 @@ pub async fn create(
 fn refuse_foreign_lineage(tx: &Tx<'_>, lineage: Option<&LineageId>) -> Result<(), Error> {
     let Some(id) = lineage else { return Ok(()) };
     store::lineage::find(tx, id)?.map(drop).ok_or_else(|| Error::not_found("lineage", id))
+}
+
+/// Two requests of one name could not be told apart. One for a lineage is called like it and has its place there.
+fn refuse_taken_name(tx: &Tx<'_>, row: &CsrEntry) -> Result<(), Error> {
+    if row.lineage.is_some() || !store::csr::is_named(tx, &row.friendly_name)? {
+        return Ok(());
+    }
+    let what = format!("the friendly name “{}” is taken by another request", row.friendly_name);
+    Err(Error::conflict("csr.name_taken", what, "Choose another name, or withdraw that request."))
 }
 
 /// Checks a subject and its names; a common name that is a host name becomes the first alternative name.
@@ -190,7 +200,7 @@ pub(crate) fn record_csr(
 ) -> CsrEntry {
     let created: Moment = app.now();
     CsrEntry {
-        id: CsrId::random(app.random()),
+        id: CsrId::new(created, app.random()),
         key: sealed.id,
         friendly_name,
         fingerprint: Fingerprint::of_der(&der),

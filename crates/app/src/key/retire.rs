@@ -60,11 +60,7 @@ fn refuse_current(tx: &store::Tx<'_>, entry: &domain::certificate::CertificateEn
 }
 
 /// Brings a retired key back.
-pub async fn restore(
-    app: &App,
-    by: &Authorized<uses::ManageTlsCertificates>,
-    id: &KeyId,
-) -> Result<(), Error> {
+pub async fn restore(app: &App, by: &Authorized<uses::RestoreKey>, id: &KeyId) -> Result<(), Error> {
     act::audited(app, by.actor(), Action::KeyRestore, &id.to_string(), async {
         let id = *id;
         let event = Event::done(app.now(), by.actor(), Action::KeyRestore, id.to_string());

@@ -95,7 +95,7 @@ fn describe(
     let has_name = certificate.names().iter().any(|name| name.dns().is_some());
     let lifetime = certificate.not_after().since(certificate.not_before()).saturating_add(1);
     Ok(Lineage {
-        id: LineageId::random(random),
+        id: LineageId::new(now, random),
         name: free_name(tx, &entry.friendly_name)?,
         subject: certificate.subject().clone(),
         names: certificate.names().to_vec(),

@@ -57,7 +57,7 @@ pub async fn create(
         let subject = check_subject(input.subject, input.names)?;
         check_backend(input.backend.as_ref())?;
         let lineage = Lineage {
-            id: LineageId::random(app.random()),
+            id: LineageId::new(app.now(), app.random()),
             name: parse_label(&input.name)?,
             subject: subject.subject,
             names: subject.names,
@@ -86,7 +86,7 @@ pub async fn create(
             .with(Field::Label, &lineage.name)
             .with(Field::Issuer, &lineage.issuer);
         let (id, now, actor) = (lineage.id.clone(), app.now(), by.actor().name());
-        let job_id = JobId::random(app.random());
+        let job_id = JobId::new(now, app.random());
         app.commit("lineage.create", move |tx| {
             let mut lineage = lineage.clone();
             lineage.environment = setting::identity(tx)?.environment;
@@ -129,12 +129,18 @@ pub(super) fn check_backend(backend: Option<&Backend>) -> Result<(), Refusal> {
 
 /// Stores a lineage after checking what it refers to.
 pub(super) fn insert(tx: &Tx<'_>, lineage: &Lineage) -> Result<(), Error> {
-    if store::lineage::by_name(tx, &lineage.name)?.is_some() {
-        let what = format!("there is a lineage “{}” already", lineage.name);
-        return Err(Error::conflict("lineage.name_taken", what, "Choose another name."));
-    }
+    refuse_taken_name(tx, &lineage.name)?;
     check_references(tx, lineage)?;
     Ok(store::lineage::insert(tx, lineage)?)
+}
+
+/// Refuses the name of a lineage that is there.
+pub(crate) fn refuse_taken_name(tx: &Tx<'_>, name: &str) -> Result<(), Error> {
+    if store::lineage::by_name(tx, name)?.is_none() {
+        return Ok(());
+    }
+    let what = format!("there is a lineage “{name}” already");
+    Err(Error::conflict("lineage.name_taken", what, "Choose another name."))
 }
 
 /// Refuses an issuer, profile, token or target that is not there or does not fit.

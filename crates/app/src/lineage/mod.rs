@@ -15,6 +15,7 @@ use domain::target::{Deployment, EndpointSeen};
 
 pub(crate) use adopt::found;
 pub use adopt::{Adopt, adopt};
+pub(crate) use create::refuse_taken_name;
 pub use create::{NewLineage, create};
 pub use list::{find, list};
 pub(crate) use order::renew as run_renewal;

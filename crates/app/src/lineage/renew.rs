@@ -30,7 +30,8 @@ pub async fn rekey(
 
 async fn ask(app: &App, actor: &Actor, id: &LineageId, action: Action, kind: JobKind) -> Result<Job, Error> {
     act::audited(app, actor, action, id.as_str(), async {
-        let (id, now, job_id) = (id.clone(), app.now(), JobId::random(app.random()));
+        let (id, now) = (id.clone(), app.now());
+        let job_id = JobId::new(now, app.random());
         let (event, name) = (Event::done(now, actor, action, id.as_str()), actor.name());
         let job = app
             .commit("lineage.ask", move |tx| {

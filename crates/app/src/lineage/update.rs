@@ -12,7 +12,7 @@ use pki::KeyAlgorithm;
 use store::Tx;
 
 use super::LineageView;
-use super::create::{check_backend, check_references};
+use super::create::{check_backend, check_references, refuse_taken_name};
 use crate::certificate::plan_deployment;
 use crate::{App, Error, act};
 
@@ -77,9 +77,8 @@ pub(super) fn change(
 ) -> Result<Lineage, Error> {
     let before = store::lineage::find(tx, id)?.ok_or_else(|| Error::not_found("lineage", id))?;
     let after = apply(before.clone(), wanted)?;
-    if after.name != before.name && store::lineage::by_name(tx, &after.name)?.is_some() {
-        let what = format!("there is a lineage “{}” already", after.name);
-        return Err(Error::conflict("lineage.name_taken", what, "Choose another name."));
+    if after.name != before.name {
+        refuse_taken_name(tx, &after.name)?;
     }
     check_references(tx, &after)?;
     if !store::lineage::update(tx, &after)? {

@@ -1,4 +1,4 @@
-//! Bytes that stand in a text: base64, as mail and PEM have them, and hexadecimal.
+//! Bytes that stand in a text: base64, as mail and PEM have them or as addresses do, and hexadecimal.
 
 /// Letters below which a run of base64 is a word, not a file.
 const LEAST: usize = 64;
@@ -30,14 +30,14 @@ fn is_break(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_some_and(|octet| matches!(octet, b'\r' | b'\n' | b' ' | b'\t' | b'>'))
 }
 
-/// The six bits of a letter of base64, as mail writes it.
+/// The six bits of a letter of base64, as mail or as an address writes it (RFC 4648, 4 and 5).
 fn value(octet: u8) -> Option<u8> {
     match octet {
         b'A'..=b'Z' => Some(octet - b'A'),
         b'a'..=b'z' => Some(octet - b'a' + 26),
         b'0'..=b'9' => Some(octet - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
         _ => None,
     }
 }
@@ -118,6 +118,9 @@ mod tests {
                 "{found:?}"
             );
         }
+        let octets: Vec<u8> = (0..60).map(|at| 0xff - at).collect();
+        let text = "__79_Pv6-fj39vX08_Lx8O_u7ezr6uno5-bl5OPi4eDf3t3c29rZ2NfW1dTT0tHQz87NzMvKycjHxsXE";
+        assert!(decode(format!("https://a.example/?k={text}").as_bytes()).contains(&("base64", octets)));
         let hex: String = plain.iter().map(|octet| format!("{octet:02X}:")).collect();
         assert!(decode(hex.as_bytes()).contains(&("hexadecimal", plain)));
     }

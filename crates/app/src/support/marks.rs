@@ -31,9 +31,18 @@ const BEGINNINGS: [(&[u8], &str); 9] = [
 ];
 
 /// What gives a key away wherever it stands in a text, in upper or lower case. [`LABEL`] does only in the line that
-/// begins a PEM block, and the three of JSON only together.
-const WORDS: [&[u8]; 7] =
-    [LABEL, b"openssh-key-v1\0", b"PuTTY-User-Key-File", b"AGE-SECRET-KEY-1", JWK_KIND, b"\"d\"", b"\"k\""];
+/// begins a PEM block, those of JSON and those of XML (as .NET writes keys) only together.
+const WORDS: [&[u8]; 9] = [
+    LABEL,
+    b"openssh-key-v1\0",
+    b"PuTTY-User-Key-File",
+    b"AGE-SECRET-KEY-1",
+    JWK_KIND,
+    b"<RSAKeyValue",
+    b"<D>",
+    b"\"d\"",
+    b"\"k\"",
+];
 const LABEL: &[u8] = b"PRIVATE KEY";
 const JWK_KIND: &[u8] = b"\"kty\"";
 
@@ -78,8 +87,9 @@ fn is_wide_text(bytes: &[u8]) -> bool {
 /// PEM of any maker, and keys that are texts by themselves. One pass, whatever is looked for.
 fn text(bytes: &[u8]) -> Option<&'static str> {
     let (mut is_jwk, mut has_secret) = (false, false);
+    let (mut is_xml, mut has_exponent) = (false, false);
     for (at, byte) in bytes.iter().enumerate() {
-        if !matches!(byte.to_ascii_lowercase(), b'p' | b'o' | b'a' | b'"') {
+        if !matches!(byte.to_ascii_lowercase(), b'p' | b'o' | b'a' | b'"' | b'<') {
             continue;
         }
         let rest = bytes.get(at..).unwrap_or_default();
@@ -88,10 +98,16 @@ fn text(bytes: &[u8]) -> Option<&'static str> {
             Some(0) | None => {}
             Some(1..=3) => return Some("a private key (OpenSSH, PuTTY or age)"),
             Some(4) => is_jwk = true,
+            Some(5) => is_xml = true,
+            Some(6) => has_exponent = true,
             Some(_) => has_secret = true,
         }
     }
-    (is_jwk && has_secret).then_some("a private key (JWK)")
+    match (is_jwk && has_secret, is_xml && has_exponent) {
+        (true, _) => Some("a private key (JWK)"),
+        (false, true) => Some("a private key (XML)"),
+        (false, false) => None,
+    }
 }
 
 fn begins_with(bytes: &[u8], word: &[u8]) -> bool {
@@ -271,6 +287,7 @@ mod tests {
         }
         assert!(private_key(b"PuTTY-User-Key-File-3: ssh-ed25519").is_some());
         assert!(private_key(br#"{"kty": "EC", "d" : "abc"}"#).is_some());
+        assert!(private_key(b"<RSAKeyValue><Modulus>x</Modulus><D>y</D></RSAKeyValue>").is_some());
     }
 
     #[test]
@@ -278,6 +295,7 @@ mod tests {
         assert_eq!(private_key(b"Do not send your private key to support."), None);
         assert_eq!(private_key(b"-----BEGIN CERTIFICATE-----\nThe private key stays here.\n"), None);
         assert_eq!(private_key(br#"{"kty": "EC", "x": "abc"}"#), None);
+        assert_eq!(private_key(b"<RSAKeyValue><Modulus>x</Modulus></RSAKeyValue>"), None);
         assert_eq!(private_key(&[0x30; 10_000]), None);
     }
 

@@ -90,7 +90,11 @@ impl Doctor {
 async fn look_over(at: &At) -> Vec<Look> {
     let mut looks = Vec::new();
     let installation = at.read(Expect::Installation);
-    let repair = "Do what it says, then run doctor again.";
+    let repair = if at.data.exists() {
+        "Do what it says, then run doctor again."
+    } else {
+        "Name the right directory with --data; where there is none yet, claviger serve or init makes it."
+    };
     looks.push(Look::of(
         "data directory",
         &installation,

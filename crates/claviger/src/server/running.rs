@@ -182,6 +182,8 @@ async fn open(installation: &Installation, addresses: &Addresses) -> anyhow::Res
     let store = installation.open_store(OlderTables::Migrate).await?;
     let config = app::Config {
         blocklist: installation.config.blocklist()?,
+        permitted: installation.config.outbound.networks()?,
+        fetch_missing: installation.config.outbound.fetch_missing,
         base_url: installation.config.base_url(addresses.ui.port()),
         edge_address: Some(addresses.edge),
         ..installation.app_config()

@@ -21,7 +21,7 @@ const MAX_CHARACTERS: usize = 2_000;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Outcome {
     pub(super) success: bool,
-    /// The first lines of its standard error.
+    /// The first lines of its standard error, in one.
     pub(super) said: String,
 }
 
@@ -82,11 +82,11 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
     }
 }
 
-/// The first lines, without anything that a terminal or a page would act on.
+/// The first lines in one, without anything that a terminal or a page would act on.
 fn inert(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let lines: Vec<_> = lines.take(MAX_LINES).map(pki::name::inert).collect();
-    lines.join("\n").chars().take(MAX_CHARACTERS).collect()
+    lines.join("; ").chars().take(MAX_CHARACTERS).collect()
 }
 
 #[cfg(test)]
@@ -102,12 +102,12 @@ mod tests {
         let good = shell("exit 0", TIME_LIMIT).unwrap();
         assert!(good.success && good.said.is_empty());
         let bad = shell("echo one >&2; printf '\\033[31mtwo\\n' >&2; exit 3", TIME_LIMIT).unwrap();
-        let said = "one\n\\u{1b}[31mtwo".to_owned();
+        let said = "one; \\u{1b}[31mtwo".to_owned();
         assert_eq!(bad, Outcome { success: false, said });
         let silent = shell("exit 3", TIME_LIMIT).unwrap();
         assert!(silent.said.contains('3'), "{}", silent.said);
         let much = shell("yes x | head -c 300000 >&2; exit 1", TIME_LIMIT).unwrap();
-        assert_eq!(much.said.lines().count(), MAX_LINES);
+        assert_eq!(much.said.split("; ").count(), MAX_LINES);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::form::{Fields, take_csrf};
-use super::{MAX_UPLOAD, media_type, read_all, too_large, wrong_type};
+use super::{MAX_UPLOAD, media_type, read_all, wrong_type};
 use crate::{Problem, Web, idempotency, json};
 
 /// The most parts of one upload.
@@ -111,7 +111,7 @@ async fn split(parts: &Parts, bytes: Zeroizing<Vec<u8>>) -> Result<PageUpload, P
     let mut upload = PageUpload { files: Vec::new(), fields: Fields::default() };
     while let Some(part) = form.next_field().await.map_err(broken)? {
         if upload.files.len() + upload.fields.len() == MAX_PARTS {
-            return Err(too_large(MAX_UPLOAD));
+            return Err(too_many_parts());
         }
         let (field, name) = (part.name().unwrap_or_default().to_owned(), part.file_name().map(str::to_owned));
         let is_file = name.is_some();
@@ -124,6 +124,12 @@ async fn split(parts: &Parts, bytes: Zeroizing<Vec<u8>>) -> Result<PageUpload, P
         }
     }
     Ok(upload)
+}
+
+fn too_many_parts() -> Problem {
+    let what = format!("the form has more than {MAX_PARTS} files and fields");
+    let repair = "Send fewer files at once, or several certificates in one file.";
+    Problem::new(http::StatusCode::PAYLOAD_TOO_LARGE, "input.too_large", what, repair)
 }
 
 fn text(bytes: &[u8]) -> Result<String, Problem> {

@@ -10,11 +10,13 @@ use domain::certificate::CertificateEntry;
 use domain::permission::uses;
 use domain::target::EndpointSeen;
 use http::StatusCode;
+use pki::chain::Chain;
 use pki::{Certificate, Fingerprint};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::body::{Body, Id, NoBody, created};
+use crate::job::api::accepted;
 use crate::key::api::wrong_form;
 use crate::list::{Asked, Listing, Paging, parse_some};
 use crate::wire::{self, AttributeJson, FindingJson, Wanted};
@@ -103,6 +105,10 @@ pub struct CertificateJson {
     /// The root that the chain ends in; left out when it is not known here.
     #[serde(skip_serializing_if = "Option::is_none")]
     root: Option<ChainLink>,
+    /// Where the certificate that is missing in the chain can be fetched: `complete` asks there. Left out when nothing
+    /// is missing, or nobody says where it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_at: Vec<String>,
     /// What is wrong with it or its chain.
     findings: Vec<FindingJson>,
     /// What was seen of its lineage from outside; only where one certificate is asked for.
@@ -279,6 +285,21 @@ pub async fn activate(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `POST /certificates/{hash}/complete`: a job fetches what is missing in the chain.
+pub async fn complete(
+    State(web): State<Web>,
+    by: Permit<uses::ManageTlsCertificates>,
+    Id(id): Id<Fingerprint>,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    Ok(accepted(app::certificate::complete(web.app(), &by, &id).await?))
+}
+
+/// Where what is missing in a chain can be fetched.
+pub(super) fn missing_at(chain: &Chain) -> Vec<String> {
+    app::certificate::missing(chain).map(|missing| missing.addresses).unwrap_or_default()
+}
+
 impl From<&Certificate> for ChainLink {
     fn from(certificate: &Certificate) -> Self {
         Self {
@@ -317,6 +338,7 @@ pub(super) fn json(view: &CertificateView) -> CertificateJson {
         created_at: entry.created.to_string(),
         chain: view.chain.served.iter().map(ChainLink::from).collect(),
         root: view.chain.root.as_ref().map(ChainLink::from),
+        missing_at: missing_at(&view.chain),
         findings: wire::findings(&view.findings),
         endpoints: view.endpoints.iter().map(EndpointJson::from).collect(),
         history: view.history.iter().map(HistoryJson::from).collect(),

@@ -1,18 +1,18 @@
 //! `GET /api/v1/certificates/{hash}/file` for what holds no private key, `POST .../export` for what does: its passphrase
-//! stands in the body, never in the address.
+//! stands in the body, never in the address. `POST /api/v1/certificates/export` for several certificates in one file.
 
-use app::certificate::{ExportForm, Exported, KeySecret, Leaf, Members, Wanted};
+use app::certificate::{Above, ExportForm, Exported, KeySecret, Leaf, Members, TrustPassphrase, Wanted};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::permission::uses;
 use http::{HeaderName, HeaderValue, header};
 use pki::format::pkcs12_write::Strength;
-use pki::{Finding, Fingerprint};
+use pki::{Finding, Fingerprint, Refusal};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::body::{Body, Id, Secret};
-use crate::idempotency::ShownOnce;
+use crate::idempotency::{ChangedNothing, ShownOnce};
 use crate::list::{Asked, parse, parse_some};
 use crate::wire::{self, FindingJson};
 use crate::{Permit, Problem, Web, disposition};
@@ -62,6 +62,24 @@ pub struct ExportJson {
     legacy: Option<bool>,
 }
 
+/// Several certificates in one file, without private keys.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TogetherJson {
+    /// The certificates by their hashes, 1 to 100, in the order in which they are written.
+    certificates: Vec<String>,
+    /// `pem` if left out, `p7b`, `p7b-pem`, `auto` (`p7b`), `jks` or `p12-trust`: trust stores with the roots of their
+    /// chains.
+    form: Option<String>,
+    /// Which certificates above them: `all` (but the roots) or `none`. As the form has it if left out.
+    members: Option<String>,
+    /// `true`: the roots too, where the chains go in.
+    root: Option<bool>,
+    /// Of a trust store, 6 or more characters; `changeit`, Java's custom, if left out. For PKCS#12, characters of a US
+    /// keyboard: Java's keytool takes no others.
+    passphrase: Option<Secret>,
+}
+
 /// `GET /certificates/{hash}/file?form=pem`
 pub async fn download(
     State(web): State<Web>,
@@ -77,8 +95,59 @@ pub async fn download(
         Some(hashes) => wanted.members = these(hashes.split(','))?,
     }
     narrow(&mut wanted, asked.certificate, asked.root)?;
-    let exported = app::certificate::export(web.app(), &by, &id, &wanted).await?;
+    let exported =
+        app::certificate::export(web.app(), &by, &id, &wanted, &TrustPassphrase::default()).await?;
     Ok(answer(exported))
+}
+
+/// `POST /certificates/export`
+pub async fn together(
+    State(web): State<Web>,
+    by: Permit<uses::ExportCertificate>,
+    Body(input): Body<TogetherJson>,
+) -> Result<Response, Problem> {
+    let form = parse_some("form", input.form.as_deref())?.unwrap_or(ExportForm::Pem);
+    let ids: Result<Vec<Fingerprint>, Problem> =
+        input.certificates.iter().map(|hash| parse("certificates", hash)).collect();
+    let above = above(form, input.members.as_deref(), input.root.unwrap_or(false))?;
+    let passphrase = trust_passphrase(form, input.passphrase)?;
+    let exported =
+        app::certificate::export_together(web.app(), &by, &ids?, (form, above), &passphrase).await?;
+    let mut response = answer(exported);
+    response.extensions_mut().insert(ChangedNothing);
+    Ok(response)
+}
+
+/// Which certificates above those that are named go in.
+fn above(form: ExportForm, members: Option<&str>, root: bool) -> Result<Above, Problem> {
+    let above = match members {
+        None => Above::usual(form),
+        Some("all") => Above::Usual,
+        Some("none") => Above::None,
+        Some(_) => {
+            let what = "of several certificates only all members of the chains can go along, or none";
+            let refusal = Refusal::new("input.value", what, "Send all or none.");
+            return Err(Problem::field("members", refusal));
+        }
+    };
+    Ok(match (above, root) {
+        (Above::Usual, true) => Above::WithRoots,
+        (Above::None | Above::WithRoots, _) | (Above::Usual, false) => above,
+    })
+}
+
+/// Under what a trust store is written; a passphrase for anything else is a mistake, and not passed over.
+fn trust_passphrase(form: ExportForm, given: Option<Secret>) -> Result<TrustPassphrase, Problem> {
+    match given {
+        None => Ok(TrustPassphrase::default()),
+        Some(_) if !form.is_trust_store() => {
+            let what = "only a trust store has a passphrase where no private key goes along";
+            let refusal = Refusal::new("input.value", what, "Leave it out, or choose a trust store.");
+            Err(Problem::field("passphrase", refusal))
+        }
+        Some(secret) => TrustPassphrase::chosen(secret.into_inner())
+            .map_err(|refusal| Problem::field("passphrase", refusal)),
+    }
 }
 
 /// `POST /certificates/{hash}/export`
@@ -117,7 +186,7 @@ fn narrow(wanted: &mut Wanted, certificate: Option<bool>, root: Option<bool>) ->
         (Members::None | Members::WithRoot, _) | (_, None | Some(false)) => {}
         (Members::These(_), Some(true)) => {
             let what = "the members are named one by one, so the root is among them or not";
-            let refusal = pki::Refusal::new("input.value", what, "Send either members or root.");
+            let refusal = Refusal::new("input.value", what, "Send either members or root.");
             return Err(Problem::field("root", refusal));
         }
     }

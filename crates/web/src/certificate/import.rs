@@ -11,7 +11,7 @@ use pki::{Certificate, Crl, Csr};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::api::{CertificateJson, ChainLink, json};
+use super::api::{CertificateJson, ChainLink, json, missing_at};
 use super::upload;
 use crate::body::{Upload, created};
 use crate::job::api::accepted;
@@ -32,6 +32,9 @@ pub struct ImportedJson {
     fulfilled: Vec<String>,
     /// The lineages whose current certificate it became.
     became_current: Vec<String>,
+    /// The jobs that fetch what is missing in the chains; only where the configuration says that this is done unasked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fetching: Vec<String>,
     /// What was noticed while reading.
     findings: Vec<FindingJson>,
 }
@@ -123,6 +126,10 @@ pub struct PreviewedCertificateJson {
     /// The root that the chain ends in; left out when it is not known here.
     #[serde(skip_serializing_if = "Option::is_none")]
     root: Option<ChainLink>,
+    /// Where the certificate that is missing in the chain can be fetched once this is imported; left out when nothing is
+    /// missing, or nobody says where it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_at: Vec<String>,
     /// What is wrong with it or its chain.
     findings: Vec<FindingJson>,
 }
@@ -200,6 +207,7 @@ fn imported(done: &Imported) -> Response {
         keys: done.keys.iter().map(|key| key.id.to_string()).collect(),
         fulfilled: done.fulfilled.iter().map(ToString::to_string).collect(),
         became_current: done.became_current.iter().map(ToString::to_string).collect(),
+        fetching: done.fetching.iter().map(ToString::to_string).collect(),
         findings: wire::findings(&done.findings),
     };
     if done.new + done.new_keys > 0 {
@@ -278,6 +286,7 @@ fn certificate(step: &Step) -> PreviewedCertificateJson {
         },
         chain: step.chain.served.iter().map(link).collect(),
         root: step.chain.root.as_ref().map(link),
+        missing_at: missing_at(&step.chain),
         findings: wire::findings(&step.findings),
     }
 }

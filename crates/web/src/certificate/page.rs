@@ -6,6 +6,7 @@ pub mod import;
 pub mod new;
 pub mod preview;
 pub mod show;
+pub mod together;
 
 use app::certificate::CertificateView;
 use app::csr::CsrView;
@@ -24,7 +25,7 @@ use crate::page::download::Sheet;
 use crate::page::list::{Asked, List};
 use crate::page::rows::name_of;
 use crate::page::when::{counted, utc_words};
-use crate::page::words::{alternative_names, listed, safe, sentence, title};
+use crate::page::words::{Dotted, alternative_names, listed, safe, sentence, title};
 use crate::page::{Entered, Flash, Frame, Page, Place, Visit, When, go, go_refused, render};
 
 #[derive(Template)]
@@ -41,7 +42,7 @@ struct Row {
     id: String,
     name: String,
     warnings: String,
-    issued_to: String,
+    issued_to: Dotted,
     issued_by: String,
     ends: When,
     names: Vec<String>,
@@ -121,7 +122,7 @@ fn row(view: &CertificateView, now: Moment) -> Row {
         id: view.entry.fingerprint().to_string(),
         name: name_of(&view.entry),
         warnings: warnings(view).unwrap_or_default(),
-        issued_to: safe(&certificate.display_name()),
+        issued_to: Dotted::new(&safe(&certificate.display_name())),
         issued_by: title(certificate.issuer()),
         ends: When::unix(certificate.not_after(), now),
         names: alternative_names(certificate.names()),
@@ -186,16 +187,17 @@ pub async fn apply(_visit: Visit<uses::ViewCertificates>, PageFields(fields): Pa
     let answer = match (entered.text("action"), selected.as_slice()) {
         (_, []) => unchosen("no certificate is ticked", "Tick one first, then choose what to do with it."),
         ("export", [only]) => Redirect::to(&format!("/certificates/{}/export", tame(only))).into_response(),
-        ("export", several) => {
-            unchosen(&format!("{} certificates are ticked", several.len()), "Export them one at a time.")
-        }
-        ("remove", several) => {
-            let query: Vec<String> = several.iter().map(|id| format!("id={}", tame(id))).collect();
-            Redirect::to(&format!("/certificates/remove?{}", query.join("&"))).into_response()
-        }
+        ("export", several) => together(several, "export"),
+        ("remove", several) => together(several, "remove"),
         _ => unchosen("no action is chosen", "Choose one from the list, then apply it."),
     };
     Ok(answer)
+}
+
+/// Leads to the page of an action for all that is ticked.
+fn together(ids: &[String], action: &str) -> axum::response::Response {
+    let query: Vec<String> = ids.iter().map(|id| format!("id={}", tame(id))).collect();
+    Redirect::to(&format!("/certificates/{action}?{}", query.join("&"))).into_response()
 }
 
 /// Nothing, or too much, was chosen in the list.
@@ -236,6 +238,19 @@ pub async fn activate(
     app::certificate::activate(visit.app(), visit.by(), &id).await?;
     let text = "It is the current certificate of its lineage now, and is being installed on its targets.";
     Ok(go(&format!("/certificates/{id}"), Flash::good(text)))
+}
+
+/// `POST /certificates/{id}/complete`: begins to fetch what is missing in the chain, and leads to the job.
+pub async fn complete(
+    visit: Visit<uses::ManageTlsCertificates>,
+    Id(id): Id<Fingerprint>,
+    _fields: PageFields,
+) -> Page {
+    match app::certificate::complete(visit.app(), visit.by(), &id).await {
+        Ok(job) => Ok(Redirect::to(&format!("/jobs/{}", job.id)).into_response()),
+        Err(app::Error::Conflict(refusal)) => Ok(go_refused(&format!("/certificates/{id}"), &refusal)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The certificates that somebody wants to remove, from the address.

@@ -5,11 +5,13 @@ use app::csr::CsrView;
 use app::filter::CsrFilter;
 use askama::Template;
 use axum::extract::Query;
+use axum::response::Response;
 use domain::Permission;
 use domain::csr::CsrState;
 use domain::id::CsrId;
 use domain::permission::uses;
 
+use super::api::{CsrForm, file};
 use crate::Problem;
 use crate::body::{Id, PageFields, PageUpload};
 use crate::certificate::page::RequestRow;
@@ -41,6 +43,7 @@ struct Row {
     fingerprint: String,
     badge: Badge,
     made: When,
+    pem: String,
 }
 
 const STATES: [(&str, &str); 4] = [
@@ -64,7 +67,8 @@ pub async fn list(visit: Visit<uses::ViewCertificates>, Query(asked): Query<Aske
     let rows = views.iter().map(|view| {
         let RequestRow { id, subject, name, names, fingerprint } = RequestRow::new(view);
         let made = When::new(view.entry.created, now);
-        Row { id, subject, name, names, fingerprint, badge: csr_badge(view.entry.state), made }
+        let (badge, pem) = (csr_badge(view.entry.state), view.csr.to_pem());
+        Row { id, subject, name, names, fingerprint, badge, made, pem }
     });
     render(&CsrsPage {
         frame: visit.frame("Certificate requests", Place::Csrs),
@@ -161,13 +165,19 @@ fn page(frame: Frame, view: &CsrView, wrong: Wrong) -> CsrPage {
 /// `GET /csrs/{id}/request.pem`: the same bytes at each download.
 pub async fn pem(visit: Visit<uses::ViewCertificates>, Id(id): Id<CsrId>) -> Page {
     let view = app::csr::find(visit.app(), visit.by(), &id).await?;
-    Ok(attachment(&format!("{id}.pem"), "application/x-pem-file", view.csr.to_pem().into_bytes()))
+    Ok(download(&view, CsrForm::Pem))
 }
 
 /// `GET /csrs/{id}/request.der`: the exact bytes that were signed.
 pub async fn der(visit: Visit<uses::ViewCertificates>, Id(id): Id<CsrId>) -> Page {
     let view = app::csr::find(visit.app(), visit.by(), &id).await?;
-    Ok(attachment(&format!("{id}.der"), "application/pkcs10", view.entry.der))
+    Ok(download(&view, CsrForm::Der))
+}
+
+/// The same file, under the same name, as the API answers.
+fn download(view: &CsrView, form: CsrForm) -> Response {
+    let file = file(&view.entry, form);
+    attachment(&file.name, file.media_type, file.bytes)
 }
 
 async fn seen(visit: &Maker, id: &CsrId) -> Result<CsrView, Problem> {

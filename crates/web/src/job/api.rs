@@ -23,7 +23,7 @@ pub const ASKED: [(&str, &str); 4] = [
     ("limit", "Rows of a page, 1 to 1000; 100 if left out."),
     ("after", "The `next` of the page before."),
     ("state", "Only jobs in this state: `waiting`, `running`, `done`, `failed`."),
-    ("subject", "Only jobs of this lineage, deployment or import."),
+    ("subject", "Only jobs of this lineage, deployment, import or certificate."),
 ];
 
 /// Which jobs.
@@ -42,9 +42,9 @@ pub struct AskedJobs {
 pub struct JobJson {
     /// The id.
     id: String,
-    /// `lineage.renew`, `lineage.rekey`, `deployment.run` or `certificate.import`.
+    /// `lineage.renew`, `lineage.rekey`, `deployment.run`, `certificate.import` or `certificate.complete`.
     kind: &'static str,
-    /// The lineage, deployment or import that it is about.
+    /// The lineage, deployment, import or certificate that it is about.
     subject: String,
     /// `waiting`, `running`, `done` or `failed`.
     state: &'static str,

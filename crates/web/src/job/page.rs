@@ -9,6 +9,7 @@ use pki::Severity;
 use crate::body::Id;
 use crate::page::finding::{Badge, Note};
 use crate::page::rows::{is_open, job_badge, job_words};
+use crate::page::when::counted;
 use crate::page::words::{safe, sentence};
 use crate::page::{Frame, Page, Place, Visit, When, render};
 
@@ -33,7 +34,13 @@ struct JobPage {
 /// `GET /jobs/{id}`.
 pub async fn show(visit: Visit<uses::ViewCertificates>, Id(id): Id<JobId>) -> Page {
     let job = app::job::find(visit.app(), visit.by(), &id).await?;
-    render(&page(visit.frame(job_words(job.kind), Place::Elsewhere), &job))
+    let mut shown = page(visit.frame(job_words(job.kind), Place::Elsewhere), &job);
+    if let (JobKind::LineageRenew | JobKind::LineageRekey, Ok(id)) = (job.kind, job.subject.parse())
+        && let Ok(view) = app::lineage::find(visit.app(), visit.by(), &id).await
+    {
+        shown.subject = safe(&view.lineage.name);
+    }
+    render(&shown)
 }
 
 fn page(frame: Frame, job: &Job) -> JobPage {
@@ -46,10 +53,10 @@ fn page(frame: Frame, job: &Job) -> JobPage {
         words: words(job),
         live: if is_open(job) { job.id.to_string() } else { String::new() },
         badge: job_badge(job),
-        progress: if job.progress.is_empty() {
-            "It has not begun.".to_owned()
-        } else {
-            sentence(&safe(&job.progress))
+        progress: match (job.progress.as_str(), job.attempts) {
+            ("", 0) => "It has not begun.".to_owned(),
+            ("", tries) => format!("Tried {}.", counted(u64::from(tries), "time")),
+            (progress, _) => sentence(&safe(progress)),
         },
         note,
         address: address(job),
@@ -67,7 +74,7 @@ fn words(job: &Job) -> &'static str {
     match job.state {
         JobState::Waiting => "It waits for its time.",
         JobState::Running => "It is under way; this page follows it.",
-        JobState::Done => "It is done.",
+        JobState::Done => "It has ended; what came of it stands below.",
         JobState::Failed => "It was given up; a person must look.",
     }
 }
@@ -78,5 +85,6 @@ fn address(job: &Job) -> Option<String> {
         JobKind::LineageRenew | JobKind::LineageRekey => Some(format!("/lineages/{}", job.subject)),
         JobKind::DeploymentRun => None,
         JobKind::CertificateImport => Some("/certificates".to_owned()),
+        JobKind::CertificateComplete => Some(format!("/certificates/{}", job.subject)),
     }
 }

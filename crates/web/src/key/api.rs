@@ -201,7 +201,7 @@ pub async fn retire(
 /// `POST /private-keys/{id}/restore`
 pub async fn restore(
     State(web): State<Web>,
-    by: Permit<uses::ManageTlsCertificates>,
+    by: Permit<uses::RestoreKey>,
     Id(id): Id<KeyId>,
     _: NoBody,
 ) -> Result<StatusCode, Problem> {

@@ -36,7 +36,6 @@ struct KeyPage {
     created: When,
     durability: &'static str,
     exported: Option<When>,
-    is_active: bool,
     is_retired: bool,
     can_request: bool,
     csrs: Vec<CsrLine>,
@@ -72,7 +71,6 @@ pub async fn show(visit: Visit<uses::ViewKeys>, Id(id): Id<KeyId>) -> Page {
         created: When::new(key.created, now),
         durability: durability_words(key.durability),
         exported: key.exported.map(|at| When::new(at, now)),
-        is_active: key.state == KeyState::Active,
         is_retired: key.state == KeyState::Retired,
         can_request: can_request(key),
         csrs: view.csrs.iter().map(|csr| CsrLine::new(csr, now)).collect(),
@@ -121,6 +119,10 @@ fn every_freedom() -> Vec<Choice> {
     Exportable::ALL.iter().map(|wish| choice(wish.name(), exportable_words(*wish))).collect()
 }
 
+/// The advice that fits beside every choice of a key; on narrow screens that of each is cut off in the list.
+pub const KEY_HINT: &str =
+    "EC P-256 suits nearly everybody: fast, and accepted everywhere. RSA is for older clients.";
+
 fn new_form(frame: Frame, token: &str) -> Simple {
     let kinds = KeyAlgorithm::ALL
         .iter()
@@ -134,7 +136,7 @@ fn new_form(frame: Frame, token: &str) -> Simple {
     .verb("Add key")
     .back("/keys")
     .input(Input::line("label", "Friendly Name").hint("Unique, in words that you will know again.").needed())
-    .input(Input::select("algorithm", "Key", kinds.collect()))
+    .input(Input::select("algorithm", "Key", kinds.collect()).hint(KEY_HINT))
     .input(
         Input::select("exportable", "May leave", every_freedom())
             .chosen(&[Exportable::WithPassphrase.name().to_owned()])
@@ -231,11 +233,7 @@ pub async fn delete(
 }
 
 /// `POST /keys/{id}/restore`.
-pub async fn restore(
-    visit: Visit<uses::ManageTlsCertificates>,
-    Id(id): Id<KeyId>,
-    _fields: PageFields,
-) -> Page {
+pub async fn restore(visit: Visit<uses::RestoreKey>, Id(id): Id<KeyId>, _fields: PageFields) -> Page {
     app::key::restore(visit.app(), visit.by(), &id).await?;
     Ok(go(&format!("/keys/{id}"), Flash::good("The key is back.")))
 }

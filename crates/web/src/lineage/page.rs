@@ -13,6 +13,7 @@ use domain::job::Job;
 use domain::lineage::{AtRenewal, Lineage};
 use domain::order::OrderState;
 use domain::permission::uses;
+use domain::target::{Deployment, DeploymentState};
 use domain::{Moment, Permission};
 use pki::Severity;
 
@@ -26,7 +27,7 @@ use crate::page::rows::{
     CertificateLine, EndpointLine, Fact, JobLine, deployment_badge, exportable_words, is_open, open_ids,
 };
 use crate::page::when::{counted, span};
-use crate::page::words::{alternative_names, listed, safe, sentence, subject_lines};
+use crate::page::words::{Dotted, alternative_names, listed, safe, sentence, subject_lines};
 use crate::page::{Entered, Flash, Frame, Page, Place, Visit, When, go, render};
 
 #[derive(Template)]
@@ -42,7 +43,7 @@ struct Row {
     id: String,
     name: String,
     environment: String,
-    names: String,
+    names: Dotted,
     issuer: String,
     ends: Option<When>,
     due: Option<When>,
@@ -82,7 +83,7 @@ fn row(view: &LineageView, now: Moment) -> Row {
         id: lineage.id.to_string(),
         name: safe(&lineage.name),
         environment: safe(&lineage.environment),
-        names: few_names(lineage),
+        names: Dotted::new(&few_names(lineage)),
         issuer: safe(&view.issuer_label),
         ends: view.current.as_ref().map(|entry| When::unix(entry.certificate.not_after(), now)),
         due: lineage.due.map(|due| When::new(due, now)),
@@ -159,6 +160,7 @@ struct LineagePage {
     order: Option<(&'static str, String)>,
     waiting_csr: Option<String>,
     deployments: Vec<DeploymentLine>,
+    nowhere: &'static str,
     endpoints: Vec<EndpointLine>,
     facts: Vec<Fact>,
     history: Vec<CertificateLine>,
@@ -170,6 +172,7 @@ struct DeploymentLine {
     badge: Badge,
     at: When,
     trouble: String,
+    can_repeat: bool,
 }
 
 /// Jobs that are shown of one subject; the newest say what matters.
@@ -192,7 +195,8 @@ pub async fn show(visit: Visit<uses::ViewCertificates>, Id(id): Id<LineageId>) -
         label: labels.get(&deployment.target).cloned().unwrap_or_else(|| deployment.target.to_string()),
         badge: deployment_badge(deployment),
         at: When::new(deployment.changed, now),
-        trouble: safe(&deployment.trouble),
+        trouble: sentence(&safe(&deployment.trouble)),
+        can_repeat: can_repeat(deployment),
     });
     let targets = view
         .lineage
@@ -212,6 +216,11 @@ pub async fn show(visit: Visit<uses::ViewCertificates>, Id(id): Id<LineageId>) -
         order: view.order.as_ref().map(|order| (order.state.name(), sentence(&safe(&order.reason)))),
         waiting_csr: waiting_csr(&view),
         deployments: deployments.collect(),
+        nowhere: if view.lineage.targets.is_empty() {
+            "No target yet. Bind one, and each new certificate is installed and seen there."
+        } else {
+            "Nothing is installed yet: the first certificate goes to the targets below, and is looked at from outside."
+        },
         endpoints: view.endpoints.iter().map(|seen| EndpointLine::new(seen, wanted, now)).collect(),
         facts: facts(&view, targets.collect()),
         history: view.history.iter().map(|entry| CertificateLine::new(entry, now)).collect(),
@@ -255,6 +264,8 @@ fn notes(view: &LineageView) -> Vec<Note> {
     let severity = if lineage.failures > 0 { Severity::Error } else { Severity::Warning };
     let tries = if lineage.failures > 0 {
         format!("Tried {}; it is tried again by itself.", counted(u64::from(lineage.failures), "time"))
+    } else if view.deployments.iter().any(can_repeat) {
+        "Mend it there, then install again: the button stands at the target below.".to_owned()
     } else {
         "A person has to do something.".to_owned()
     };
@@ -263,6 +274,14 @@ fn notes(view: &LineageView) -> Vec<Note> {
         Some(csr) => note.link(format!("/csrs/{csr}"), "Import the answer"),
         None => note,
     }]
+}
+
+/// Whether it ended badly, so that a person may want it once more.
+fn can_repeat(deployment: &Deployment) -> bool {
+    match deployment.state {
+        DeploymentState::Failed | DeploymentState::RolledBack => true,
+        DeploymentState::Planned | DeploymentState::Installed | DeploymentState::Verified => false,
+    }
 }
 
 fn waiting_csr(view: &LineageView) -> Option<String> {

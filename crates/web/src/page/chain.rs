@@ -7,7 +7,7 @@ use pki::chain::Chain;
 use pki::{Certificate, Severity};
 
 use crate::page::finding::Badge;
-use crate::page::when::{counted, utc_words};
+use crate::page::when::{When, counted};
 use crate::page::words::{safe, title};
 
 struct Link {
@@ -15,6 +15,8 @@ struct Link {
     address: String,
     name: String,
     words: String,
+    ends: Option<When>,
+    note: &'static str,
 }
 
 /// The picture.
@@ -36,7 +38,7 @@ impl Picture {
         }
         match &chain.root {
             Some(root) if chain.served.iter().any(|served| served == root) => {}
-            Some(root) => links.push(apart(root)),
+            Some(root) => links.push(apart(root, now)),
             None => links.extend(missing(chain)),
         }
         Self { links }
@@ -53,7 +55,6 @@ impl Picture {
 }
 
 fn link(certificate: &Certificate, leaf: Option<&Certificate>, now: Moment) -> Link {
-    let ends = utc_words(Moment::from(certificate.not_after()));
     let is_short = leaf.is_some_and(|leaf| certificate.not_after() < leaf.not_after());
     let is_over = !certificate.is_valid_at(now.unix());
     let note = match (is_over, is_short) {
@@ -65,17 +66,20 @@ fn link(certificate: &Certificate, leaf: Option<&Certificate>, now: Moment) -> L
         class: if is_over || is_short { "warn" } else { "" },
         address: format!("/certificates/{}", certificate.fingerprint()),
         name: safe(&certificate.display_name()),
-        words: format!("{}, ends {ends}{note}", certificate.public_key().label()),
+        words: format!("{}, ends", certificate.public_key().label()),
+        ends: Some(When::unix(certificate.not_after(), now)),
+        note,
     }
 }
 
-fn apart(root: &Certificate) -> Link {
-    let ends = utc_words(Moment::from(root.not_after()));
+fn apart(root: &Certificate, now: Moment) -> Link {
     Link {
         class: "apart",
         address: format!("/certificates/{}", root.fingerprint()),
         name: title(root.subject()),
-        words: format!("root, ends {ends}; clients have it, so it is not sent"),
+        words: "root, ends".to_owned(),
+        ends: Some(When::unix(root.not_after(), now)),
+        note: "; clients have it, so it is not sent",
     }
 }
 
@@ -87,6 +91,8 @@ fn missing(chain: &Chain) -> Option<Link> {
         address: String::new(),
         name: title(last.issuer()),
         words: "not here: import it, or clients may not find it either".to_owned(),
+        ends: None,
+        note: "",
     })
 }
 

@@ -16,6 +16,16 @@ pub struct Note {
     code: String,
     /// Address and words of each button.
     links: Vec<(String, String)>,
+    /// The buttons that do it at once.
+    deeds: Vec<Deed>,
+}
+
+/// A button that does something at once.
+#[derive(Clone, Debug)]
+struct Deed {
+    address: String,
+    csrf: String,
+    words: String,
 }
 
 impl HtmlSafe for Note {}
@@ -29,10 +39,18 @@ impl Note {
             detail: detail.into(),
             code: String::new(),
             links: Vec::new(),
+            deeds: Vec::new(),
         }
     }
 
-    /// Adds the button that repairs it.
+    /// Adds the button that repairs it at once; `csrf` is the frame's.
+    #[must_use]
+    pub fn button(mut self, address: impl Into<String>, csrf: &str, words: impl Into<String>) -> Self {
+        self.deeds.push(Deed { address: address.into(), csrf: csrf.to_owned(), words: words.into() });
+        self
+    }
+
+    /// Adds the button that leads to its repair.
     #[must_use]
     pub fn link(mut self, address: impl Into<String>, words: impl Into<String>) -> Self {
         self.links.push((address.into(), words.into()));

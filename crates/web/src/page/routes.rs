@@ -50,7 +50,7 @@ fn keys(routes: Routes) -> Routes {
         .add(Row::post("/keys/{id}", P::ManageTlsCertificates, A::KeyUpdate), key::page::update)
         .add(Row::get("/keys/{id}/delete", P::ManageTlsCertificates), key::page::delete_form)
         .add(Row::post("/keys/{id}/delete", P::ManageTlsCertificates, A::KeyRetire), key::page::delete)
-        .add(Row::post("/keys/{id}/restore", P::ManageTlsCertificates, A::KeyRestore), key::page::restore)
+        .add(Row::post("/keys/{id}/restore", P::RestoreKey, A::KeyRestore), key::page::restore)
 }
 
 fn certificates(routes: Routes) -> Routes {
@@ -73,6 +73,8 @@ fn certificates(routes: Routes) -> Routes {
         .add(Row::get("/certificates/remove", P::ManageTlsCertificates), c::remove_form)
         .add(Row::post("/certificates/remove", P::ManageTlsCertificates, A::CertificateRetire), c::remove)
         .add(Row::get("/certificates/{id}", P::ViewCertificates), c::show::show)
+        .add(Row::get("/certificates/export", P::ExportCertificate), c::together::form)
+        .add(Row::post("/certificates/export", P::ExportCertificate, A::Request), c::together::export)
         .add(Row::get("/certificates/{id}/export", P::ExportCertificate), c::export::form)
         .add(Row::post("/certificates/{id}/export", P::ExportCertificate, A::KeyExport), c::export::export)
         .add(Row::get("/certificates/{id}/certificate.pem", P::ExportCertificate), c::export::pem)
@@ -84,6 +86,10 @@ fn certificates(routes: Routes) -> Routes {
         .add(
             Row::post("/certificates/{id}/activate", P::ManageTlsCertificates, A::CertificateActivate),
             c::activate,
+        )
+        .add(
+            Row::post("/certificates/{id}/complete", P::ManageTlsCertificates, A::CertificateComplete),
+            c::complete,
         )
         .add(Row::get("/certificates/{id}/adopt", P::ManageTlsCertificates), c::adopt::show)
         .add(

@@ -10,7 +10,7 @@ use pki::Fingerprint;
 
 use crate::page::When;
 use crate::page::finding::Badge;
-use crate::page::words::{safe, short, title};
+use crate::page::words::{Dotted, safe, short, title};
 
 /// A named fact with one or more lines.
 pub struct Fact {
@@ -135,8 +135,10 @@ pub struct EndpointLine {
     pub address: String,
     /// The target's id.
     pub target: String,
+    /// The target's friendly name, where the page knows it; else its id.
+    pub label: String,
     /// The name that was asked for.
-    pub name: String,
+    pub name: Dotted,
     /// Whether it was the right certificate.
     pub badge: Badge,
     /// What went wrong.
@@ -156,7 +158,8 @@ impl EndpointLine {
         Self {
             address: safe(&seen.address),
             target: seen.target.to_string(),
-            name: safe(&seen.name),
+            label: seen.target.to_string(),
+            name: Dotted::new(&safe(&seen.name)),
             badge,
             trouble: safe(&seen.trouble),
             at: When::new(seen.at, now),
@@ -210,15 +213,17 @@ pub fn job_words(kind: JobKind) -> &'static str {
         JobKind::LineageRekey => "Rekey a lineage",
         JobKind::DeploymentRun => "Install a certificate and look from outside",
         JobKind::CertificateImport => "Store imported certificates",
+        JobKind::CertificateComplete => "Fetch the missing certificates of a chain",
     }
 }
 
-/// Where a job is.
+/// Where a job is. An installation that was refused has ended too, so only its words say how.
 pub fn job_badge(job: &Job) -> Badge {
     match job.state {
         JobState::Waiting if !job.trouble.is_empty() => Badge::warn("will be tried again"),
         JobState::Waiting => Badge::plain("waits"),
         JobState::Running => Badge::plain("running"),
+        JobState::Done if job.kind == JobKind::DeploymentRun => Badge::plain("ended"),
         JobState::Done => Badge::good("done"),
         JobState::Failed => Badge::bad("failed"),
     }

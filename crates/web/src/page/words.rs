@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use askama::Template;
+use askama::filters::HtmlSafe;
 use pki::name::inert;
 use pki::{DistinguishedName, Fingerprint, SubjectAltName};
 
@@ -36,6 +38,25 @@ pub fn unescape(text: &str) -> Option<String> {
 /// A text that cannot act where it is shown (control characters and direction marks become visible).
 pub fn safe(text: &str) -> String {
     inert(text).into_owned()
+}
+
+/// A host name, or another text with dots, for a narrow column: it breaks after its dots before it breaks anywhere.
+#[derive(Clone, Debug, Template)]
+#[template(
+    source = "{% for part in parts %}{{ part }}{% if !loop.last %}<wbr>{% endif %}{% endfor %}",
+    ext = "html"
+)]
+pub struct Dotted {
+    parts: Vec<String>,
+}
+
+impl HtmlSafe for Dotted {}
+
+impl Dotted {
+    /// Of a text that is [`safe`] to show.
+    pub fn new(text: &str) -> Self {
+        Self { parts: text.split_inclusive('.').map(str::to_owned).collect() }
+    }
 }
 
 /// The first letter as a capital, and a full stop: refusals are written without both.

@@ -200,7 +200,7 @@ fn private_keys(routes: Routes) -> Routes {
             k::retire,
         )
         .add(
-            Row::post("/api/v1/private-keys/{id}/restore", P::ManageTlsCertificates, A::KeyRestore)
+            Row::post("/api/v1/private-keys/{id}/restore", P::RestoreKey, A::KeyRestore)
                 .says("Brings a retired key back.")
                 .answers_nothing(204),
             k::restore,
@@ -277,7 +277,7 @@ fn imports(routes: Routes) -> Routes {
 
 fn certificates(routes: Routes) -> Routes {
     use certificate::{api as c, export as e};
-    imports(routes)
+    deeds(imports(routes))
         .add(
             Row::get("/api/v1/certificates", P::ViewCertificates)
                 .says("Lists certificates with their findings.")
@@ -306,17 +306,40 @@ fn certificates(routes: Routes) -> Routes {
             e::download,
         )
         .add(
+            Row::post("/api/v1/certificates/export", P::ExportCertificate, A::Request)
+                .says("Exports several certificates in one file, or trust stores under a passphrase of their own.")
+                .takes::<e::TogetherJson>()
+                .answers_file("application/x-pem-file"),
+            e::together,
+        )
+        .add(
             Row::post("/api/v1/certificates/{hash}/export", P::ExportPrivateKey, A::KeyExport)
                 .says("Exports a certificate with its private key under a passphrase.")
                 .takes::<e::ExportJson>()
                 .answers_file("application/x-pkcs12"),
             e::export,
         )
+}
+
+/// What is done with one certificate.
+fn deeds(routes: Routes) -> Routes {
+    use certificate::api as c;
+    routes
         .add(
             Row::delete("/api/v1/certificates/{hash}", P::ManageTlsCertificates, A::CertificateRetire)
                 .says("Removes a certificate from view.")
                 .answers_nothing(204),
             c::retire,
+        )
+        .add(
+            Row::post(
+                "/api/v1/certificates/{hash}/complete",
+                P::ManageTlsCertificates,
+                A::CertificateComplete,
+            )
+            .says("Fetches what is missing in the chain from where its certificates say that it can be had.")
+            .answers::<job::api::JobJson>(202),
+            c::complete,
         )
         .add(
             Row::put("/api/v1/certificates/{hash}/default", P::ManageTlsCertificates, A::CertificateDefault)

@@ -24,7 +24,7 @@ use crate::page::list::{Asked, List, matches};
 use crate::page::rows::{EndpointLine, Fact, deployment_badge, open_ids};
 use crate::page::simple::Simple;
 use crate::page::when::counted;
-use crate::page::words::{escape, safe};
+use crate::page::words::{escape, safe, sentence};
 use crate::page::{Entered, Flash, Frame, Input, Page, Place, Visit, When, Wrong, go, render};
 
 #[derive(Template)]
@@ -161,7 +161,7 @@ fn lineage_row(view: &TargetView, lineage: &Lineage, now: Moment) -> LineageRow 
         id: lineage.id.to_string(),
         name: safe(&lineage.name),
         badge: deployment.map_or(Badge::plain("nothing installed yet"), deployment_badge),
-        trouble: deployment.map(|deployment| safe(&deployment.trouble)).unwrap_or_default(),
+        trouble: deployment.map(|deployment| sentence(&safe(&deployment.trouble))).unwrap_or_default(),
         at: deployment.map(|deployment| When::new(deployment.changed, now)),
         can_deploy: lineage.current.is_some(),
     }
@@ -371,5 +371,7 @@ pub async fn deploy(
     let lineage: LineageId =
         entered.text("lineage").parse().map_err(|_| app::Error::not_found("lineage", "of this id"))?;
     app::target::deploy(visit.app(), visit.by(), &id, &lineage).await?;
-    Ok(go(&format!("/targets/{id}"), Flash::good("It is being installed again; its progress stands below.")))
+    // Back to the page that asked.
+    let back = if entered.has("back") { format!("/lineages/{lineage}") } else { format!("/targets/{id}") };
+    Ok(go(&back, Flash::good("It is being installed again; its progress stands below.")))
 }

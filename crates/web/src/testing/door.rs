@@ -217,6 +217,44 @@ async fn a_session_ends_after_fifteen_idle_minutes() {
 }
 
 #[tokio::test]
+async fn who_is_disabled_or_gets_another_password_is_out_at_once() {
+    let house = House::new().await;
+    let key = house.key(&Role::ALL).await;
+    let password = "only looks, never touches";
+    let wanted =
+        json!({ "name": "oliver", "password": password, "roles": ["XROAD_SECURITYSERVER_OBSERVER"] });
+    let made = house.call("POST", "/api/v1/users", &key, wanted).await.json();
+    let user = format!("/api/v1/users/{}", made["id"].as_str().unwrap());
+    for change in [json!({ "password": "another long password" }), json!({ "disabled": true })] {
+        let password = if change["disabled"].is_null() { password } else { "another long password" };
+        let oliver = house.log_in_as("oliver", password).await;
+        let look =
+            async || house.send(json(oliver.request("GET", "/api/v1/user", ""), &json!(null))).await.status;
+        assert_eq!(look().await, StatusCode::OK);
+        assert_eq!(house.call("PATCH", &user, &key, change.clone()).await.status, StatusCode::OK);
+        assert_eq!(look().await, StatusCode::UNAUTHORIZED, "{change}");
+    }
+    let again = json!({ "username": "oliver", "password": "another long password" });
+    let refused = house.send(json(request("POST", "/api/v1/login"), &again)).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn spellings_of_one_name_share_one_count() {
+    let house = House::new().await;
+    let guess = async |name: &str| {
+        let body = json!({ "username": name, "password": "wrong" });
+        house.send(json(request("POST", "/api/v1/login"), &body)).await.code()
+    };
+    for name in [ADMIN, "ADMIN", " Admin ", "aDmIn"] {
+        assert_eq!(guess(name).await, "login_failed", "{name:?}");
+    }
+    for name in ["\tADMIN\n", "admiN", ADMIN] {
+        assert_eq!(guess(name).await, "throttled", "{name:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_password_and_a_wrong_name_read_the_same() {
     let house = House::new().await;
     let try_it = async |name: &str, password: &str| {

@@ -69,6 +69,28 @@ async fn a_csr_is_byte_identical_at_each_download_and_says_what_was_typed() {
 }
 
 #[tokio::test]
+async fn a_friendly_name_stands_for_one_request_and_one_certificate_whatever_their_key() {
+    let house = House::new().await;
+    let caller = Caller::officer(&house).await;
+    let key = caller.make("/api/v1/private-keys", json!({ "label": "one key" })).await;
+    let wanted = |name: &str| json!({ "friendly_name": name, "key": key["id"], "names": ["a.example"] });
+    let first = caller.make("/api/v1/csrs", wanted("spring")).await;
+    let again = caller.post("/api/v1/csrs", wanted("spring")).await;
+    assert_eq!((again.status.as_u16(), again.code().as_str()), (409, "csr.name_taken"));
+    caller.make("/api/v1/csrs", wanted("autumn")).await;
+    let path = format!("/api/v1/csrs/{}", first["csr"]["id"].as_str().unwrap());
+    assert_eq!(house.call("DELETE", &path, &caller.key, json!(null)).await.status, StatusCode::NO_CONTENT);
+    caller.make("/api/v1/csrs", wanted("spring")).await;
+
+    let path = "/api/v1/certificates/self-signed";
+    let wanted =
+        |days: u32| json!({ "friendly_name": "own", "key": key["id"], "names": ["a.example"], "days": days });
+    caller.make(path, wanted(30)).await;
+    let again = caller.post(path, wanted(40)).await;
+    assert_eq!((again.status.as_u16(), again.code().as_str()), (409, "lineage.name_taken"));
+}
+
+#[tokio::test]
 async fn everything_that_is_wrong_with_a_csr_is_said_at_once_by_field() {
     let house = House::new().await;
     let caller = Caller::officer(&house).await;
@@ -92,6 +114,9 @@ async fn lists_are_paged_by_cursor() {
     for name in ["page-a", "page-b", "page-c"] {
         caller.make("/api/v1/private-keys", json!({ "label": name })).await;
     }
+    let odd = caller.get("/api/v1/csrs?state=bogus").await;
+    let said = odd.json()["detail"].to_string();
+    assert!(odd.status == 400 && said.contains("none of waiting, fulfilled, withdrawn"), "{said}");
     let first = caller.get("/api/v1/private-keys?text=page-&limit=2").await.json();
     assert_eq!(first["items"].as_array().unwrap().len(), 2);
     let next = first["next"].as_str().unwrap();
@@ -116,6 +141,12 @@ async fn a_key_can_be_retired_brought_back_and_exported_under_a_passphrase() {
     assert_eq!(refused.status, StatusCode::CONFLICT);
     assert_eq!(house.call("DELETE", &path, &caller.key, json!(null)).await.status, StatusCode::NO_CONTENT);
     assert_eq!(caller.get(&path).await.json()["state"], "retired");
+    // It is hidden, and found by whoever looks for it.
+    let link = format!("href=\"/keys/{}\"", made["id"].as_str().unwrap());
+    for (address, is_shown) in [("/keys", false), ("/keys?state=retired", true), ("/keys?state=all", true)] {
+        let page = caller.get(address).await.bytes;
+        assert_eq!(String::from_utf8_lossy(&page).contains(&link), is_shown, "{address}");
+    }
     assert_eq!(caller.post(&format!("{path}/restore"), json!(null)).await.status, StatusCode::NO_CONTENT);
     assert_eq!(caller.get(&path).await.json()["state"], "active");
 }
@@ -171,6 +202,18 @@ async fn an_upload_over_ten_megabytes_is_cut_off() {
     let body = Body::from(vec![b'a'; 10 * 1024 * 1024 + 1]);
     let answer = house.send(head.header(CONTENT_TYPE, "application/octet-stream").body(body).unwrap()).await;
     assert_eq!((answer.status.as_u16(), answer.header("connection")), (413, "close"));
+}
+
+#[tokio::test]
+async fn a_form_with_too_many_files_is_told_so() {
+    let house = House::new().await;
+    let caller = Caller::officer(&house).await;
+    let part = "--X\r\nContent-Disposition: form-data; name=\"files\"; filename=\"a\"\r\n\r\nx\r\n";
+    let head = request("POST", "/api/v1/certificates").header(AUTHORIZATION, &caller.key);
+    let head = head.header(CONTENT_TYPE, "multipart/form-data; boundary=X");
+    let answer = house.send(head.body(Body::from(part.repeat(201) + "--X--\r\n")).unwrap()).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (413, "input.too_large"));
+    assert!(answer.json()["detail"].as_str().unwrap().contains("200 files"), "{}", answer.json());
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ POST   /api/v1/private-keys                    SYV
 GET    /api/v1/private-keys/{id}               SYRO
 PATCH  /api/v1/private-keys/{id}               SYV
 DELETE /api/v1/private-keys/{id}               SYV
-POST   /api/v1/private-keys/{id}/restore       SYV
+POST   /api/v1/private-keys/{id}/restore       S
 POST   /api/v1/private-keys/{id}/export        S
 GET    /api/v1/csrs                            SYRVO
 POST   /api/v1/csrs                            SYV
@@ -49,12 +49,14 @@ GET    /api/v1/certificates                    SYRVO
 POST   /api/v1/certificates                    SYV
 POST   /api/v1/certificates/preview            SYV
 POST   /api/v1/certificates/self-signed        SYV
+POST   /api/v1/certificates/export             SYV
 GET    /api/v1/certificates/{hash}             SYRVO
 GET    /api/v1/certificates/{hash}/file        SYV
 POST   /api/v1/certificates/{hash}/export      S
 DELETE /api/v1/certificates/{hash}             SYV
 PUT    /api/v1/certificates/{hash}/default     SYV
 PUT    /api/v1/certificates/{hash}/activate    SYV
+POST   /api/v1/certificates/{hash}/complete    SYV
 POST   /api/v1/certificates/{hash}/lineage     SYV
 GET    /api/v1/lineages                        SYRVO
 POST   /api/v1/lineages                        SYV
@@ -79,13 +81,13 @@ POST   /api/v1/issuers                         S
 GET    /api/v1/issuers/{id}                    SYRVO
 PATCH  /api/v1/issuers/{id}                    S
 GET    /api/v1/profiles                        SYRVO
-GET    /api/v1/users                           SYO
+GET    /api/v1/users                           Y
 POST   /api/v1/users                           Y
-GET    /api/v1/users/{id}                      SYO
+GET    /api/v1/users/{id}                      Y
 PATCH  /api/v1/users/{id}                      Y
 GET    /api/v1/audit-events                    SO
 GET    /api/v1/audit-events/verification       SO
-GET    /api/v1/settings                        SYO
+GET    /api/v1/settings                        Y
 PUT    /api/v1/settings/identity               Y
 GET    /api/v1/overview                        SYRVO
 GET    /api/v1/support/bundle                  SYV
@@ -112,18 +114,20 @@ GET      /keys/{id}                             SYRO
 POST     /keys/{id}                             SYV
 GET      /keys/{id}/delete                      SY
 POST     /keys/{id}/delete                      SYV
-POST     /keys/{id}/restore                     SYV
+POST     /keys/{id}/restore                     S
 GET,POST /certificates                          SYRVO
 GET,POST /certificates/new                      SYV
 GET,POST /certificates/import                   SYV
 GET,POST /certificates/import/{id}              SYV
 GET,POST /certificates/remove                   SYV
+GET,POST /certificates/export                   SYV
 GET      /certificates/{id}                     SYRVO
 GET,POST /certificates/{id}/export              SYV
 GET      /certificates/{id}/certificate.pem     SYV
 GET      /certificates/{id}/certificate.cer     SYV
 POST     /certificates/{id}/default             SYV
 POST     /certificates/{id}/activate            SYV
+POST     /certificates/{id}/complete            SYV
 GET,POST /certificates/{id}/adopt               SYV
 GET      /csrs                                  SYRVO
 GET      /csrs/{id}                             SYRVO
@@ -149,7 +153,7 @@ GET      /targets/{id}                          SYRVO
 GET,POST /targets/{id}/edit                     Y
 GET,POST /targets/{id}/remove                   Y
 POST     /targets/{id}/deploy                   SYV
-GET      /users                                 SYO
+GET      /users                                 Y
 POST     /users                                 Y
 GET,POST /users/{id}                            Y
 GET      /api-keys                              YO
@@ -161,7 +165,7 @@ POST     /audit/verify                          SO
 GET      /support                               SYV
 GET      /support/bundle.zip                    SYV
 POST     /support/check                         SYV
-GET      /settings                              SYO
+GET      /settings                              Y
 POST     /settings                              Y
 ";
 

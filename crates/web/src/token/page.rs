@@ -8,7 +8,7 @@ use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
 use domain::id::TokenId;
-use domain::key::KeyUsage;
+use domain::key::{KeyState, KeyUsage};
 use domain::permission::uses;
 use domain::token::{Token, TokenKind, TokenState};
 use domain::{Moment, Permission};
@@ -71,6 +71,13 @@ const FEW: u32 = 20;
 /// Requests and certificates of a key that stand below it, the newest.
 const NEWEST: usize = 3;
 
+/// A deleted key is hidden until somebody looks for it.
+const STATES: [(&str, &str); 3] = [("", "in use"), ("retired", "deleted"), ("all", "all")];
+
+fn state_of(asked: &Asked) -> Option<KeyState> {
+    if asked.state == "all" { None } else { Some(asked.state.parse().unwrap_or(KeyState::Active)) }
+}
+
 /// Whose keys are wanted, beside what every list takes.
 #[derive(Deserialize)]
 pub struct OfToken {
@@ -93,7 +100,7 @@ pub async fn list(
             tokens.push(card(&visit, &asked, &wanted, &summary).await?);
         }
     }
-    let list = List::new("/keys", &asked);
+    let list = List::new("/keys", &asked).states(&STATES);
     render(&TokensPage { frame: visit.frame("Keys and certificates", Place::Keys), list, tokens })
 }
 
@@ -105,7 +112,8 @@ async fn card(
 ) -> Result<TokenCard, crate::Problem> {
     let (is_alone, id) = (!wanted.is_empty(), &summary.token.id);
     let most = if is_alone { PAGE } else { FEW };
-    let filter = KeyFilter { token: Some(id.clone()), text: asked.words(), ..KeyFilter::default() };
+    let state = state_of(asked);
+    let filter = KeyFilter { token: Some(id.clone()), state, text: asked.words(), ..KeyFilter::default() };
     let after = Some(asked.after.clone()).filter(|after| is_alone && !after.is_empty());
     let mut keys =
         app::key::list(visit.app(), visit.by(), filter, app::Page { after, limit: most + 1 }).await?;
@@ -114,9 +122,10 @@ async fn card(
         keys.truncate(most as usize);
         let after = keys.last().filter(|_| is_alone).map(|view| cursor::key(&view.key)).unwrap_or_default();
         more = Some(format!(
-            "/keys?token={}&q={}&after={}",
+            "/keys?token={}&q={}&state={}&after={}",
             escape(id.as_str()),
             escape(asked.q.trim()),
+            escape(&asked.state),
             escape(&after)
         ));
     }
@@ -131,7 +140,7 @@ async fn card(
         is_in: summary.state == TokenState::LoggedIn,
         is_out: summary.state == TokenState::LoggedOut,
         is_locked: summary.state == TokenState::Locked,
-        is_narrowed: asked.words().is_some(),
+        is_narrowed: asked.words().is_some() || !asked.state.is_empty(),
         keys: keys.iter().map(|key| key_row(key, visit.now())).collect(),
         more,
     })
@@ -142,7 +151,7 @@ async fn sheet(visit: &Visit<uses::ViewKeys>, asked: &Asked) -> Result<Option<Re
     if !asked.is_file() {
         return Ok(None);
     }
-    let filter = KeyFilter { text: asked.words(), ..KeyFilter::default() };
+    let filter = KeyFilter { state: state_of(asked), text: asked.words(), ..KeyFilter::default() };
     let columns = ["id", "label", "token", "usage", "algorithm", "state", "exportable", "created"];
     let mut sheet = Sheet::new("keys", columns);
     for key in app::key::rows(visit.app(), visit.by(), filter, asked.page()).await? {

@@ -140,7 +140,7 @@ pub fn parse_roles(names: &[String]) -> Result<BTreeSet<Role>, Problem> {
             Problem::from(Refusal::new(
                 "invalid_role",
                 "this is not a role",
-                format!("Use of {}.", known.join(", ")),
+                format!("Use one of {}.", known.join(", ")),
             ))
         })
     };

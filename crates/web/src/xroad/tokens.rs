@@ -134,7 +134,14 @@ fn with_policy(web: &Web, error: app::Error) -> Problem {
             policy.min_classes.to_string(),
         ],
         app::Error::Refused(_) => Vec::new(),
-        _ => return error.into(),
+        app::Error::NotPermitted(_)
+        | app::Error::NotFound { .. }
+        | app::Error::Invalid(_)
+        | app::Error::Conflict(_)
+        | app::Error::Throttled { .. }
+        | app::Error::TokenUnavailable { .. }
+        | app::Error::Busy
+        | app::Error::Internal { .. } => return error.into(),
     };
     Problem::from(error).with_metadata(metadata)
 }

@@ -56,7 +56,7 @@ impl ExportForm {
     /// What people read.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Fitting => "As is fitting: DER, PKCS#8, PKCS#7 or PKCS#12",
+            Self::Fitting => "As is fitting",
             Self::Der => "DER: the server certificate alone (.cer)",
             Self::Pem => "PEM: everything ticked, in one text file (.pem)",
             Self::Chain => "PEM: the chain alone (.pem)",
@@ -128,6 +128,10 @@ impl ExportForm {
     pub fn is_pkcs12(self) -> bool {
         self == Self::Pkcs12
     }
+
+    /// The forms that hold several certificates which do not belong together.
+    pub const SEVERAL: [Self; 5] =
+        [Self::Pem, Self::Pkcs7, Self::Pkcs7Pem, Self::JavaTrust, Self::Pkcs12Trust];
 
     /// Whether it holds what somebody shall trust, and nothing else.
     pub fn is_trust_store(self) -> bool {

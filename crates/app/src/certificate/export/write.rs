@@ -3,28 +3,39 @@
 use domain::Random;
 use domain::clock::{Moment, random_bytes};
 use pki::format::pkcs12_write::{self, Pkcs12, Salts};
-use pki::format::{jks_write, pem_write, pkcs7_write, pkcs8_write};
+use pki::format::{pem_write, pkcs7_write, pkcs8_write};
 use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::server::{self, Site};
-use super::{ExportForm, File, KeySecret, Plan};
+use super::{ExportForm, File, KeySecret, Plan, TrustPassphrase, trust};
 use crate::Error;
 use crate::archive::{Packed, tar_gz};
 
-/// The passphrase of trust stores, which hold no secret: Java's custom, which its tools try by themselves.
-pub const TRUST_PASSPHRASE: &str = "changeit";
-
-const PEM: &str = "application/x-pem-file";
-const P7B: &str = "application/x-pkcs7-certificates";
-const P12: &str = "application/x-pkcs12";
+pub(super) const PEM: &str = "application/x-pem-file";
+pub(super) const P7B: &str = "application/x-pkcs7-certificates";
+pub(super) const P12: &str = "application/x-pkcs12";
 const TAR_GZ: &str = "application/gzip";
 
 /// The private key that goes along, and what it is encrypted under.
-pub(super) type Secret<'a> = Option<(&'a PrivateKey, &'a KeySecret)>;
+type Secret<'a> = Option<(&'a PrivateKey, &'a KeySecret)>;
+
+/// Under what the file is written.
+#[derive(Clone, Copy)]
+pub(super) enum Under<'a> {
+    /// The private key goes along, encrypted under this.
+    Key(&'a PrivateKey, &'a KeySecret),
+    /// No key goes along; a trust store has this passphrase.
+    Trust(&'a TrustPassphrase),
+}
 
 /// The file. With a key 0.2 s of CPU: call it on a blocking thread.
-pub(super) fn write(plan: &Plan, key: Secret<'_>, now: Moment, random: &dyn Random) -> Result<File, Error> {
+pub(super) fn write(plan: &Plan, under: Under<'_>, now: Moment, random: &dyn Random) -> Result<File, Error> {
+    let custom = TrustPassphrase::default();
+    let (key, passphrase) = match under {
+        Under::Key(private, secret) => (Some((private, secret)), &custom),
+        Under::Trust(passphrase) => (None, passphrase),
+    };
     let short = plan.short();
     let file = |name: String, media_type, bytes| Ok(File { name, media_type, bytes });
     let certificates = plan.certificates();
@@ -55,11 +66,11 @@ pub(super) fn write(plan: &Plan, key: Secret<'_>, now: Moment, random: &dyn Rand
         }
         ExportForm::XRoad => file("certs.tar.gz".to_owned(), TAR_GZ, x_road(&plan.leaf, now)?),
         ExportForm::JavaTrust => {
-            let bytes = jks_write::trust_store(&anchors(plan), TRUST_PASSPHRASE, now.unix());
+            let bytes = trust::jks(plan.anchor.as_slice(), passphrase, now);
             file(format!("trust-{short}.jks"), "application/x-java-keystore", bytes)
         }
         ExportForm::Pkcs12Trust => {
-            let bytes = pkcs12_write::trust_store(&anchors(plan), TRUST_PASSPHRASE, &salts(random));
+            let bytes = trust::pkcs12(plan.anchor.as_slice(), passphrase, random);
             file(format!("trust-{short}.p12"), P12, bytes)
         }
     }
@@ -97,7 +108,7 @@ fn pkcs8(private: &PrivateKey, secret: &KeySecret, random: &dyn Random) -> Vec<u
     std::mem::take(&mut *encrypted)
 }
 
-fn pkcs7(certificates: &[Certificate]) -> Vec<u8> {
+pub(super) fn pkcs7(certificates: &[Certificate]) -> Vec<u8> {
     pkcs7_write::write(certificates.iter().map(Certificate::der))
 }
 
@@ -110,11 +121,6 @@ fn pkcs12(plan: &Plan, certificates: &[Certificate], key: Secret<'_>, random: &d
 
 fn salts(random: &dyn Random) -> Salts {
     Salts::new(|bytes: &mut [u8]| random.fill(bytes))
-}
-
-/// The root under the name that a person knows it by.
-fn anchors(plan: &Plan) -> Vec<(String, Certificate)> {
-    plan.anchor.iter().map(|root| (root.display_name(), root.clone())).collect()
 }
 
 /// As X-Road's `GET /system/certificate/export` answers it: the leaf alone, in PEM and DER.

@@ -83,11 +83,12 @@ fn chosen_key(brought: &Brought, wishes: &Wishes) -> Result<Option<KeyId>, Refus
 }
 
 fn refuse_mismatch(key: &KeyId, brought: &Brought) -> Result<(), Refusal> {
-    let certificates = || brought.certificates.iter().map(|one| &one.certificate);
-    let Some(leaf) = certificates().find(|certificate| !certificate.is_ca()) else { return Ok(()) };
-    if certificates().any(|certificate: &Certificate| certificate.key_id() == *key) {
+    // Leaves come first. A certificate that signed itself is often a CA by its own words, and has a key all the same.
+    let mut certificates = brought.certificates.iter().map(|one| &one.certificate);
+    let Some(first) = certificates.clone().next() else { return Ok(()) };
+    if certificates.any(|certificate: &Certificate| certificate.key_id() == *key) {
         return Ok(());
     }
-    let what = format!("the private key does not belong to the certificate of {}", leaf.display_name());
+    let what = format!("the private key does not belong to the certificate of {}", first.display_name());
     Err(Refusal::new("key.mismatch", what, "Find the key that the certificate was asked for with."))
 }

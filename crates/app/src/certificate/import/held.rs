@@ -1,4 +1,5 @@
-//! What a person uploaded for a preview, until he confirms it: in memory only, for a while, for himself only.
+//! What a person uploaded for a preview, until he confirms it: in memory only, for a while, for himself only. Of several
+//! nodes the one holds it that took it; the others ask for it again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -91,8 +92,8 @@ impl Previews {
         match waiting.get(id).filter(|held| held.actor == actor.name()) {
             Some(held) => Ok((Arc::clone(&held.brought), held.offered.clone())),
             None => {
-                let what =
-                    "what was uploaded is not held any more; it waits 10 minutes, and not across a restart";
+                let what = "what was uploaded is not held here; it waits 10 minutes, only on the node that took it, and not \
+                            across a restart";
                 Err(Error::conflict("import.preview_gone", what, "Upload it again. Nothing was stored."))
             }
         }

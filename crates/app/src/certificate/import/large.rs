@@ -40,7 +40,7 @@ pub(super) async fn begin(
     }
     let (now, random) = (app.now(), app.random());
     let import = stored(ImportId::random(random), brought, wishes, (by.actor(), now));
-    let new = job::new(JobId::random(random), JobKind::CertificateImport, &import.id, &import.actor, now);
+    let new = job::new(JobId::new(now, random), JobKind::CertificateImport, &import.id, &import.actor, now);
     let event = Event::done(now, by.actor(), Action::CertificateImport, import.id.as_str())
         .with(Field::Count, brought.certificates.len());
     let job = app

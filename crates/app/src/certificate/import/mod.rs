@@ -6,8 +6,8 @@
 //! in memory (`held`).
 
 mod check;
+mod fetched;
 mod held;
-mod issuers;
 mod large;
 mod plan;
 mod preview;
@@ -19,16 +19,17 @@ use std::sync::Arc;
 
 use domain::Authorized;
 use domain::audit::{Action, Event, Field};
-use domain::id::{CsrId, LineageId, TokenId};
+use domain::id::{CsrId, JobId, LineageId, TokenId};
 use domain::job::Job;
 use domain::key::{Exportable, Key};
 use domain::permission::uses;
 use pki::{Finding, Fingerprint, KeyId};
 use zeroize::Zeroizing;
 
-use super::CertificateView;
+use super::{CertificateView, complete};
 use crate::{App, Error, act};
 
+pub(crate) use fetched::store as store_fetched;
 pub(crate) use held::Previews;
 pub use held::{Confirmed, Offered, Shown, confirm, discard, hold, show};
 pub(crate) use large::run as run_large;
@@ -122,6 +123,8 @@ pub struct Imported {
     pub became_current: Vec<LineageId>,
     /// What was noticed while reading.
     pub findings: Vec<Finding>,
+    /// The jobs that fetch what is missing in the chains, where that is done unasked.
+    pub fetching: Vec<JobId>,
 }
 
 impl Taken {
@@ -173,7 +176,7 @@ async fn take(
     let (now, actor, random) = (app.now(), by.actor().name(), app.random_source());
     let event = Event::done(now, by.actor(), Action::CertificateImport, brought.object())
         .with(Field::Count, brought.certificates.len());
-    let brought = Arc::clone(brought);
+    let (brought, fetch_missing) = (Arc::clone(brought), app.config().fetch_missing);
     let imported = app
         .commit("certificate.import", move |tx| {
             let key = chosen.and_then(|id| brought.key(&id));
@@ -181,6 +184,9 @@ async fn take(
             check::previewed(previewed, plan::hash(&plan, &brought, &wishes))?;
             let mut imported = write::all(tx, &plan, made.as_ref(), now, (&actor, &*random))?;
             imported.certificates = write::views(tx, &plan, now)?;
+            if fetch_missing {
+                imported.fetching = complete::begin(tx, &imported.certificates, now, (&actor, &*random))?;
+            }
             imported.findings.clone_from(&brought.findings);
             store::audit::record(tx, &event)?;
             Ok(imported)

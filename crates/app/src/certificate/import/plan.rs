@@ -14,12 +14,12 @@ use pki::name::inert;
 use pki::{Certificate, Finding, KeyId, SubjectAltName};
 use store::Tx;
 
-use super::issuers::Issuers;
 use super::read::{BroughtCertificate, BroughtKey};
 use super::write::free_label;
-use super::{Brought, PreviewHash, Wishes, shared};
+use super::{Brought, FEW, PreviewHash, Wishes, shared};
 use crate::Error;
 use crate::certificate::{findings, row};
+use crate::chains::Chains;
 
 /// What would be done.
 #[derive(Clone, Debug)]
@@ -159,7 +159,7 @@ pub(super) fn make(
         named,
         brought: brought_key.map(|brought| brought.private.id()),
         key: key.as_ref(),
-        issuers: Issuers::new(tx, certificates, now.unix()),
+        chains: Chains::with(tx, certificates.iter().map(|one| &one.certificate), now.unix()),
         now,
         look,
         currents: HashMap::new(),
@@ -212,7 +212,7 @@ struct Planner<'a> {
     named: Option<Lineage>,
     brought: Option<KeyId>,
     key: Option<&'a KeyPlan>,
-    issuers: Issuers<'a>,
+    chains: Chains<'a>,
     now: Moment,
     look: Look,
     /// What would be current after the steps so far.
@@ -240,11 +240,13 @@ impl Planner<'_> {
         let key = self.key_of(&id, found.key.as_ref());
         let series = if certificate.is_ca() { None } else { self.series_of(certificate, &found.requests)? };
         let entry = self.entry(brought, &found, key, series.as_ref());
-        let (chain, findings) = match (self.look, key) {
+        // Of a large collection nobody is shown more, and each chain costs signature checks.
+        let look = if index < FEW { self.look } else { Look::Brief };
+        let (chain, findings) = match (look, key) {
             (Look::Close, _) | (Look::Brief, KeyFrom::Files | KeyFrom::Here) => {
                 self.judged(&entry, series.as_ref())?
             }
-            (Look::Brief, KeyFrom::Nowhere) => (unjudged(certificate), Vec::new()),
+            (Look::Brief, KeyFrom::Nowhere) => (Chain::unsought(certificate.clone()), Vec::new()),
         };
         let before = self.before(series.as_ref())?;
         let decided = refuse_resting_key(found.key.as_ref())
@@ -268,11 +270,8 @@ impl Planner<'_> {
         entry: &CertificateEntry,
         series: Option<&Series>,
     ) -> Result<(Chain, Vec<Finding>), Error> {
-        let chain = self.issuers.chain(&entry.certificate)?;
+        let chain = self.chains.of(&entry.certificate)?;
         let mut findings = findings(entry, &chain, self.now);
-        if entry.has_key {
-            findings.extend(chain.path_finding());
-        }
         if !self.is_founded_with(&entry.key()) {
             let lineage = series.and_then(Series::lineage).map(|lineage| &lineage.id);
             findings.extend(shared::finding(self.tx, &entry.certificate, lineage)?);
@@ -304,8 +303,11 @@ impl Planner<'_> {
         let has_key = key != KeyFrom::Nowhere;
         if let Some(known) = &found.known {
             let state = match known.state {
-                CertificateState::Retired => CertificateState::Issued,
-                other => other,
+                CertificateState::Retired | CertificateState::Issued => CertificateState::Issued,
+                CertificateState::Installed
+                | CertificateState::Verified
+                | CertificateState::Superseded
+                | CertificateState::Revoked => known.state,
             };
             return CertificateEntry { state, has_key, ..known.clone() };
         }
@@ -390,11 +392,6 @@ impl Planner<'_> {
             None => Ok(None),
         }
     }
-}
-
-/// A chain that nobody looked for.
-fn unjudged(certificate: &Certificate) -> Chain {
-    Chain { served: vec![certificate.clone()], root: None, findings: Vec::new() }
 }
 
 /// The names that its lineage serves and that must not vanish.

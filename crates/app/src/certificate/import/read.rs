@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Moment;
 use domain::key::parse_label;
-use pki::format::{Item, KdfBudget, Object};
+use pki::chain::{arrange, refuse_crowd};
+use pki::format::{Item, KdfBudget, MAX_CRLS, MAX_CSRS, MAX_KEYS, MAX_PARTS, Object};
 use pki::name::inert;
 use pki::{Certificate, Crl, Csr, Finding, Fingerprint, KeyId, PrivateKey, Refusal};
 use zeroize::Zeroizing;
@@ -65,8 +66,9 @@ impl Brought {
 
     /// How much memory it takes, about, in bytes.
     pub(super) fn size(&self) -> usize {
-        // A parsed certificate takes about three times its DER.
-        let certificates: usize = self.certificates.iter().map(|one| one.certificate.der().len() * 4).sum();
+        // A parsed certificate takes about three times its DER, and each of its small parts some hundred octets.
+        let taken = |certificate: &Certificate| certificate.der().len() * 4 + certificate.parts() * 100;
+        let certificates: usize = self.certificates.iter().map(|one| taken(&one.certificate)).sum();
         let requests: usize = self.csrs.iter().map(|csr| csr.der().len() * 4).sum();
         let lists: usize = self.crls.iter().map(|crl| crl.der().len() * 4).sum();
         certificates + requests + lists + self.keys.len() * 16_000
@@ -124,6 +126,8 @@ struct Reading {
     budget: KdfBudget,
     certificates: Vec<BroughtCertificate>,
     keys: Vec<BroughtKey>,
+    /// How many keys were read, the same one again counted.
+    keys_read: usize,
     csrs: Vec<Csr>,
     crls: Vec<Crl>,
     findings: Vec<Finding>,
@@ -137,7 +141,25 @@ impl Reading {
         };
         self.findings.extend(contents.findings);
         contents.items.into_iter().for_each(|item| self.add(item));
-        Ok(())
+        self.refuse_too_much()
+    }
+
+    /// Each file kept to its limits; several together may not.
+    fn refuse_too_much(&self) -> Result<(), Refusal> {
+        let parts: usize = self.certificates.iter().map(|one| one.certificate.parts()).sum();
+        let counts = [
+            (parts, MAX_PARTS, "limit.cert_count", "names and other parts of certificates"),
+            (self.keys_read, MAX_KEYS, "limit.key_count", "private keys"),
+            (self.csrs.len(), MAX_CSRS, "limit.csr_count", "certificate requests"),
+            (self.crls.len(), MAX_CRLS, "limit.crl_count", "revocation lists"),
+        ];
+        match counts.into_iter().find(|(count, most, ..)| count > most) {
+            Some((_, most, code, what)) => {
+                let what = format!("the files hold more than {most} {what} together");
+                Err(Refusal::new(code, what, "Import the files in several parts."))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Tries each passphrase, then none: what another file needs one for may need none here.
@@ -162,6 +184,7 @@ impl Reading {
                 self.certificates.push(BroughtCertificate { certificate, name });
             }
             Object::PrivateKey(private) => {
+                self.keys_read += 1;
                 match self.keys.iter_mut().find(|key| key.private.id() == private.id()) {
                     Some(known) => known.name = known.name.take().or(name),
                     None => self.keys.push(BroughtKey { private, name }),
@@ -177,8 +200,9 @@ impl Reading {
             let what = format!("{} certificates are more than {MOST}", self.certificates.len());
             return Err(Refusal::new("limit.cert_count", what, "Import them in several parts."));
         }
-        self.findings.extend(repaired(&self.certificates, now));
+        self.findings.extend(repaired(&self.certificates, now)?);
         let mut certificates = each_once(self.certificates);
+        refuse_crowd(certificates.iter().map(|one| &one.certificate))?;
         certificates.sort_by_key(|one| (one.certificate.is_ca(), one.certificate.is_self_signed()));
         Ok(Brought {
             certificates,
@@ -215,17 +239,28 @@ fn kept_name(raw: &str) -> Option<String> {
 
 /// What was put right about the files of one certificate and its chain. What is wrong with the chain itself is said
 /// with the certificate, where those that were known before count too.
-fn repaired(brought: &[BroughtCertificate], now: Moment) -> Vec<Finding> {
+///
+/// # Errors
+/// `chain.budget`: what makes the search of the file's own chain endless is nothing to keep.
+fn repaired(brought: &[BroughtCertificate], now: Moment) -> Result<Vec<Finding>, Refusal> {
     let certificates = || brought.iter().map(|one| &one.certificate);
     let leaves: BTreeSet<Fingerprint> =
         certificates().filter(|one| !one.is_ca()).map(Certificate::fingerprint).collect();
     // Several are a collection: it has no order.
     if leaves.len() != 1 || brought.len() < 2 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let mut findings = pki::chain::arrange(certificates().cloned().collect(), now.unix()).chain.findings;
+    let chain = arrange(certificates().cloned().collect(), now.unix()).chain;
+    let is_complete = chain.is_complete();
+    if let Err(refusal) = chain.verdict
+        && !is_complete
+        && refusal.code == "chain.budget"
+    {
+        return Err(refusal);
+    }
+    let mut findings = chain.findings;
     findings.retain(|finding| matches!(finding.code, "chain.reordered" | "chain.deduplicated"));
-    findings
+    Ok(findings)
 }
 
 #[cfg(test)]

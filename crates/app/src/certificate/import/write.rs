@@ -10,7 +10,8 @@ use store::Tx;
 
 use super::plan::{Fate, KeyPlan, Plan, Series, Standing, Step};
 use super::{Brought, Imported, Wishes};
-use crate::certificate::{CertificateView, make_current, view};
+use crate::certificate::{CertificateView, make_current, view_among};
+use crate::chains::Chains;
 use crate::key::{MadeKey, describe, session_of};
 use crate::lineage::found;
 use crate::{App, Error, key};
@@ -136,9 +137,10 @@ impl Writing<'_> {
 /// The certificates of a plan as they are now.
 pub(super) fn views(tx: &Tx<'_>, plan: &Plan, now: Moment) -> Result<Vec<CertificateView>, Error> {
     let mut views = Vec::with_capacity(plan.steps.len());
+    let mut chains = Chains::new(tx, now.unix());
     for fingerprint in plan.steps.iter().map(|step| step.entry.fingerprint()) {
         if let Some(entry) = store::certificate::find(tx, &fingerprint)? {
-            views.push(view(tx, entry, now)?);
+            views.push(view_among(&mut chains, entry, now)?);
         }
     }
     Ok(views)

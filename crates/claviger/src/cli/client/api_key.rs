@@ -82,7 +82,7 @@ impl ApiKey {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         if let Verb::Roles { api_key: None, .. } = self.verb {
             for role in domain::Role::ALL {
-                output::line(format_args!("{:<29}{}", role.name(), role.label()))?;
+                output::line(format_args!("{:<31}{}", role.name(), role.label()))?;
             }
             return Ok(ExitCode::SUCCESS);
         }

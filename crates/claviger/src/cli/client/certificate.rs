@@ -13,6 +13,7 @@ use self::export::Export;
 use self::import::Import;
 use super::connection::Connection;
 use super::detail::{Detail, Section};
+use super::follow::Wait;
 use super::lineage::Change;
 use super::list::{self, Page};
 use super::material::{self, Identity, KeyChoice};
@@ -54,12 +55,15 @@ Examples:
     /// Write a certificate, its chain or its private key into a file, in the form that somebody else wants
     #[command(after_help = "\
 A private key leaves only under a passphrase of 12 or more characters, and that it left is recorded on it for ever.
+Several certificates, up to 100, go into one file as pem, p7b, p7b-pem, or the trust stores jks and p12-trust.
 
 Examples:
   claviger cert export shop.example --form fullchain --out fullchain.pem
   claviger cert export shop.example --form p12 --passphrase-file pass.txt --out shop.p12
   claviger cert export shop.example --form nginx --key --passphrase-file pass.txt --out shop.tar.gz
-  claviger cert export shop.example --form p7b --members all --root --out shop.p7b")]
+  claviger cert export shop.example --form p7b --members all --root --out shop.p7b
+  claviger cert export shop.example mail.example --form pem --members all --out both.pem
+  claviger cert export shop.example mail.example --form jks --passphrase-file pass.txt --out trust.jks")]
     Export(Export),
     /// Make a self-signed certificate
     #[command(after_help = "Example: claviger cert self-sign test --subject CN=test.example --days 30")]
@@ -75,6 +79,18 @@ Examples:
     Activate {
         /// The certificate
         certificate: String,
+    },
+    /// Fetch what is missing in its chain from where its certificates say that it can be had
+    #[command(after_help = "\
+What is fetched is kept only if it issued the certificate below it; a root is told and not kept.
+Exit code 1 when a link is still missing.
+
+Example: claviger cert complete shop.example")]
+    Complete {
+        /// The certificate
+        certificate: String,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Remove it from view; its key stays
     #[command(after_help = "Example: claviger cert retire 3f9a12cd77e0b1a4")]
@@ -222,6 +238,11 @@ impl Verb {
             Self::Activate { certificate } => {
                 let said = "It is the current certificate of its lineage now; its targets get it.";
                 change(on, Method::PUT, &certificate, Some("activate"), said).await
+            }
+            Self::Complete { certificate, wait } => {
+                let hash = on.id(&list::CERTIFICATE, &certificate).await?;
+                let begun = on.api.call(Method::POST, &["certificates", &hash, "complete"]).await?;
+                on.follow_alone(&begun, &wait).await
             }
             Self::Retire { certificate } => {
                 change(on, Method::DELETE, &certificate, None, "The certificate is retired; its key stays.")

@@ -54,6 +54,18 @@ impl Session {
         result.map(drop)
     }
 
+    /// Follows a job that leads to nothing else, unless nobody wants to stay.
+    ///
+    /// # Errors
+    /// When the job failed.
+    pub async fn follow_alone(&self, begun: &Answer, wait: &Wait) -> anyhow::Result<()> {
+        let job = text(&begun.value, "id");
+        if wait.no_wait {
+            return self.done(begun, &format!("It was begun. Follow it with `claviger job watch {job}`."));
+        }
+        self.watch(job).await
+    }
+
     /// Follows one job and nothing else.
     pub async fn watch(&self, job: &str) -> anyhow::Result<()> {
         let line = Line::new(self.output);
@@ -110,7 +122,11 @@ impl Session {
         let deployments = led_to.deployments(&after.value);
         let bad = |one: &&&Value| matches!(text(one, "state"), "failed" | "rolled_back");
         if let Some(failed) = deployments.iter().find(bad) {
-            bail!("on target {}: {}", inert(text(failed, "target")), inert(text(failed, "trouble")));
+            let id = text(failed, "target");
+            // Its name is for people; without it the id does as well.
+            let target = self.api.get(&["targets", id], &[]).await;
+            let name = target.as_ref().map_or(id, |target| text(&target.value, "label"));
+            bail!("on target “{}”: {}", inert(name), inert(text(failed, "trouble")));
         }
         let verified = deployments.iter().filter(|one| text(one, "state") == "verified").count();
         Ok((verified > 0).then(|| {

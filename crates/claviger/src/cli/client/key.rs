@@ -83,8 +83,8 @@ struct List {
     #[arg(long, value_name = "USAGE")]
     usage: Option<String>,
     /// Only keys in this state: active, retired, compromised or destroyed
-    #[arg(long, value_name = "STATE")]
-    state: Option<String>,
+    #[arg(long, value_name = "STATE", default_value = "active")]
+    state: String,
     /// Only keys whose name holds this
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
@@ -179,7 +179,7 @@ impl Verb {
                 let filters = [
                     ("token", list.token),
                     ("usage", list.usage),
-                    ("state", list.state),
+                    ("state", Some(list.state)),
                     ("text", list.text),
                 ];
                 on.list(&on.api.get(&["private-keys"], &list.page.with(filters)).await?, &COLUMNS)

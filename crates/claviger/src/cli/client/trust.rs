@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use outbound::{Dialer, Offer, Origin, Probe};
+use outbound::{Dialer, Doubt, Offer, Origin, Probe};
 use pki::Fingerprint;
 use pki::format::Item;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -82,6 +82,7 @@ pub async fn first_contact(server: &Server) -> anyhow::Result<Fingerprint> {
         origin: Origin::Operator,
         server_name: server_name.as_deref(),
         offer: Offer::Any,
+        doubt: Doubt::Refuse,
     };
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let seen = Dialer::default().probe(&probe, deadline).await;

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use pki::chain::{Arranged, arrange_for};
+use outbound::IpNet;
+use pki::chain::{Arranged, arrange_with_lists};
 use pki::format::pem_write;
-use pki::path::{Options, Purpose};
-use pki::{Certificate, Crl, Finding, KeyId, Refusal, Severity, UnixTime};
+use pki::{Blocklist, Certificate, Crl, Finding, KeyId, Severity, UnixTime};
 use serde_json::{Value, json};
 
 use super::destination::{Destination, Existing, Mode};
 use super::explain::{self, Root, Why};
+use super::fetch::{self, Fetched};
 use super::input::{Input, Judging};
 use super::material::Material;
 use super::passphrase::{MayAsk, Passphrases};
@@ -25,18 +26,25 @@ use crate::cli::output;
 #[command(after_help = "\
 With a private key among the files, the chain is that of the key's certificate.
 Revocation lists among the files count. A chain with an error is not written.
-Nothing is fetched: the finding says where a missing intermediate can be had.
+Nothing is fetched without --fetch: the finding says where a missing intermediate can be had.
 Exit code: 0 nothing is wrong, 1 something was refused or the chain has an error, 2 wrong usage.
 
 Examples:
   claviger chain leaf.pem intermediate.der root.crt
   claviger chain answer-of-the-ca.p7b --write fullchain.pem
+  claviger chain leaf.pem --fetch --write fullchain.pem
   claviger chain shop.example:443")]
 pub struct Chain {
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
     judging: Judging,
+    /// Fetch missing intermediates from where the certificates say that they can be had; a root is not taken
+    #[arg(long)]
+    fetch: bool,
+    /// A network that is not public and may be asked all the same, like 10.0.0.0/8; repeat it
+    #[arg(long, value_name = "NETWORK", requires = "fetch")]
+    permit: Vec<IpNet>,
     /// Write what a server sends (the leaf, then the intermediates) to a file, as PEM; - is standard output
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -53,16 +61,19 @@ impl Chain {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let may_ask = if self.judging.json { MayAsk::Never } else { MayAsk::IfSomebodyIsThere };
         let given = Passphrases::new(self.input.passphrase_file.as_deref(), may_ask);
-        let (passphrases, sources) = match (given, self.input.read()) {
-            (Ok(passphrases), Ok(sources)) => (passphrases, sources),
-            (Err(error), _) | (_, Err(error)) => return Ok(output::wrong_usage(&error)),
+        let (passphrases, blocklist, sources) = match (given, self.judging.blocklist(), self.input.read()) {
+            (Ok(passphrases), Ok(blocklist), Ok(sources)) => (passphrases, blocklist, sources),
+            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
+                return Ok(output::wrong_usage(&error));
+            }
         };
         let existing = Existing::by(self.force);
         let destination =
             self.write.as_deref().map(|path| Destination::new(Some(path), existing)).transpose()?;
         let now = self.judging.moment();
         let material = Material::read(&sources, &passphrases)?;
-        let built = Built::new(&material, self.root_wish(), now);
+        let fetched = self.fetched(&material, now)?;
+        let built = Built::new(&material, fetched, self.root_wish(), (blocklist.as_ref(), now));
         let is_sound = report::has_no_error(&built.findings);
         let mut sentences = built.sentences.clone();
         sentences.extend(built.outcome(destination.as_ref(), is_sound));
@@ -79,6 +90,14 @@ impl Chain {
         Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
+    /// What is missing, where it shall be fetched.
+    fn fetched(&self, material: &Material, now: UnixTime) -> anyhow::Result<Fetched> {
+        if !self.fetch {
+            return Ok(Fetched::default());
+        }
+        fetch::missing(&self.permit, |more| arranged(material, more, now).chain)
+    }
+
     fn root_wish(&self) -> Root {
         if self.root { Root::Written } else { Root::LeftOut }
     }
@@ -93,20 +112,25 @@ struct Built {
 }
 
 impl Built {
-    fn new(material: &Material, root: Root, now: UnixTime) -> Self {
-        let certificates = material.all_certificates();
-        let key = key_with_certificate(material);
-        let why = Why::of(&certificates, key.as_ref());
-        let arranged = arrange_for(certificates, key.as_ref(), now);
+    fn new(
+        material: &Material,
+        fetched: Fetched,
+        root: Root,
+        (blocklist, now): (Option<&Blocklist>, UnixTime),
+    ) -> Self {
+        let why = Why::of(&material.all_certificates(), key_with_certificate(material).as_ref());
+        let arranged = arranged(material, &fetched.certificates, now);
         let mut findings: Vec<Finding> = material.refusals.iter().cloned().map(Finding::from).collect();
+        findings.extend(fetched.findings);
         if arranged.leaf.is_none() && findings.is_empty() {
             findings.push(nothing());
         }
         // Of the leaf only what stops it; the rest is what `inspect` is for.
         let of_leaf = arranged.leaf.iter().flat_map(|leaf| leaf.findings(now));
         findings.extend(of_leaf.filter(|finding| finding.severity == Severity::Error));
-        let crls: Vec<Crl> = material.crls.iter().map(|found| found.object.clone()).collect();
-        let verdict = validate(&arranged, &crls, now);
+        findings.extend(blocklist.iter().flat_map(|list| known_keys(list, &arranged, material)));
+        // Where no root is known, nobody can say.
+        let verdict = arranged.chain.is_complete().then(|| arranged.chain.verdict.clone());
         let refused = verdict.iter().filter_map(|verdict| verdict.clone().err()).map(Finding::from);
         for finding in arranged.chain.findings.iter().cloned().chain(refused) {
             // The builder, the leaf and the validation may each have seen the same.
@@ -114,8 +138,9 @@ impl Built {
                 findings.push(finding);
             }
         }
-        let mut sentences = explain::sentences(&arranged, why, root);
-        sentences.extend(explain::verdict_sentence(&arranged, verdict.as_ref(), crls.len()));
+        let mut sentences = fetched.sentences;
+        sentences.extend(explain::sentences(&arranged, why, root));
+        sentences.extend(explain::verdict_sentence(&arranged, verdict.as_ref(), material.crls.len()));
         Self { arranged, root, findings, sentences }
     }
 
@@ -187,11 +212,25 @@ impl Built {
     }
 }
 
-/// What a client says that trusts the root and applies RFC 5280, 6; nothing where no root is known.
-fn validate(arranged: &Arranged, crls: &[Crl], now: UnixTime) -> Option<Result<(), Refusal>> {
-    let is_known = arranged.leaf.is_some() && arranged.chain.is_complete();
-    let options = Options::new(now, Purpose::Any);
-    is_known.then(|| arranged.chain.verify(&options, crls).map(drop))
+/// The chain of what was given and of these certificates more.
+fn arranged(material: &Material, more: &[Certificate], now: UnixTime) -> Arranged {
+    let certificates = material.all_certificates().into_iter().chain(more.iter().cloned()).collect();
+    let crls: Vec<Crl> = material.crls.iter().map(|found| found.object.clone()).collect();
+    arrange_with_lists(certificates, key_with_certificate(material).as_ref(), &crls, now)
+}
+
+/// The keys that everybody has, among those of the chain and the private ones.
+fn known_keys(list: &Blocklist, arranged: &Arranged, material: &Material) -> Vec<Finding> {
+    let chain = arranged.chain.served.iter().chain(&arranged.chain.root).map(Certificate::public_key);
+    let private = material.keys.iter().map(|found| found.object.public_key());
+    let mut known: Vec<Finding> = Vec::new();
+    for refusal in chain.chain(private).filter_map(|key| list.refuse(key).err()) {
+        let finding = Finding::from(refusal);
+        if !known.contains(&finding) {
+            known.push(finding);
+        }
+    }
+    known
 }
 
 /// The first key whose certificate is there, else the first key.

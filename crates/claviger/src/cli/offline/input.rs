@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use pki::{Refusal, UnixTime};
+use pki::blocklist::MAX_BLOCKLIST;
+use pki::{Blocklist, Refusal, UnixTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
@@ -38,6 +39,9 @@ pub struct Judging {
     /// Judge as of this moment instead of now
     #[arg(long, value_name = "RFC3339", value_parser = parse_moment)]
     at: Option<UnixTime>,
+    /// Refuse keys that are on this list, in the form of the server's `[keys] blocklist`
+    #[arg(long, value_name = "FILE")]
+    blocklist: Option<PathBuf>,
     /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
@@ -61,7 +65,7 @@ pub enum Content {
         is_open_to_others: bool,
     },
     /// What a TLS server showed, or why it showed nothing.
-    Server(Result<Served, Refusal>),
+    Server(Result<Box<Served>, Refusal>),
 }
 
 impl Input {
@@ -80,7 +84,7 @@ impl Input {
         let address = if subject.symlink_metadata().is_ok() { None } else { look::address(subject) };
         if let Some(address) = address {
             let seen = look::look(&address, self.servername.as_deref(), Duration::from_secs(self.timeout));
-            return Ok(Source { name: address.to_string(), content: Content::Server(seen) });
+            return Ok(Source { name: address.to_string(), content: Content::Server(seen.map(Box::new)) });
         }
         let name = pki::name::inert(&subject.display().to_string()).into_owned();
         let content = read_file(subject).map_err(|error| cannot_read(&name, error))?;
@@ -92,6 +96,19 @@ impl Judging {
     /// The moment to judge by.
     pub fn moment(&self) -> UnixTime {
         self.at.unwrap_or_else(now)
+    }
+
+    /// The keys whose private half everybody has, if a list of them is named. One that cannot be read is no list:
+    /// going on without it would call good what it is there to find.
+    pub fn blocklist(&self) -> anyhow::Result<Option<Blocklist>> {
+        let Some(path) = &self.blocklist else { return Ok(None) };
+        let name = pki::name::inert(&path.display().to_string()).into_owned();
+        let cannot = || format!("the list of known keys cannot be used: {name}");
+        // One octet more than is taken is enough to refuse it.
+        let mut bytes = Vec::new();
+        let file = File::open(path).with_context(cannot)?;
+        file.take(MAX_BLOCKLIST as u64 + 1).read_to_end(&mut bytes).with_context(cannot)?;
+        Blocklist::parse(&bytes).map(Some).with_context(cannot)
     }
 }
 

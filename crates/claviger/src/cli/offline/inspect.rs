@@ -7,12 +7,11 @@ use std::process::ExitCode;
 use clap::Args;
 use pki::inspect::{InspectedItem, Inspection};
 use pki::{Finding, KeyId, Severity, UnixTime};
-use serde_json::json;
 
 use super::input::{Content, Input, Judging, Source};
 use super::look::Served;
 use super::passphrase::{MayAsk, Opened, Passphrases};
-use super::report::{self, Beside, Page};
+use super::report::{self, Beside, InspectionJson, Page};
 use super::{served, together};
 use crate::cli::ink::Ink;
 use crate::cli::output;
@@ -30,6 +29,7 @@ Examples:
   claviger inspect shop.p12 --passphrase-file pass
   claviger inspect shop.example:443
   claviger inspect 192.0.2.7:8443 --servername shop.example
+  claviger inspect --blocklist blocklist.dat shop.example:443
   claviger inspect --json --at 2027-01-01T00:00:00Z - <server.crt")]
 pub struct Inspect {
     #[command(flatten)]
@@ -53,14 +53,19 @@ impl Inspect {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let may_ask = if self.judging.json { MayAsk::Never } else { MayAsk::IfSomebodyIsThere };
         let given = Passphrases::new(self.input.passphrase_file.as_deref(), may_ask);
-        let (passphrases, sources) = match (given, self.input.read()) {
-            (Ok(passphrases), Ok(sources)) => (passphrases, sources),
-            (Err(error), _) | (_, Err(error)) => return Ok(output::wrong_usage(&error)),
+        let (passphrases, blocklist, sources) = match (given, self.judging.blocklist(), self.input.read()) {
+            (Ok(passphrases), Ok(blocklist), Ok(sources)) => (passphrases, blocklist, sources),
+            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
+                return Ok(output::wrong_usage(&error));
+            }
         };
         let now = self.judging.moment();
         let mut looked: Vec<Looked<'_>> =
             sources.iter().map(|source| Looked::at(source, &passphrases, now)).collect::<Result<_, _>>()?;
         together::find_revoked(&mut looked);
+        if let Some(list) = &blocklist {
+            looked.iter_mut().for_each(|one| one.inspection.refuse_known_keys(list));
+        }
         if self.judging.json {
             print_json(&looked)?;
         } else {
@@ -112,7 +117,7 @@ fn state(inspection: &Inspection) -> Opened {
 /// The private keys among the items.
 pub fn keys(inspection: &Inspection) -> impl Iterator<Item = KeyId> {
     inspection.items.iter().filter_map(|item| match item {
-        InspectedItem::PrivateKey { id, .. } => Some(*id),
+        InspectedItem::PrivateKey(key) => Some(key.id()),
         InspectedItem::Certificate(_) | InspectedItem::Csr(_) | InspectedItem::Crl(_) => None,
     })
 }
@@ -130,14 +135,8 @@ fn file_mode(name: &str) -> Finding {
 
 fn print_json(looked: &[Looked<'_>]) -> anyhow::Result<()> {
     for one in looked {
-        let mut object = report::inspection_json(&one.inspection);
-        if looked.len() > 1 {
-            object["file"] = json!(one.name);
-        }
-        if let Some(served) = one.served {
-            object["served"] = report::served_json(served);
-        }
-        output::json(&object)?;
+        let file = (looked.len() > 1).then_some(one.name);
+        output::json(&InspectionJson { inspection: &one.inspection, file, served: one.served })?;
     }
     Ok(())
 }
@@ -152,13 +151,7 @@ fn pages(looked: &[Looked<'_>], now: UnixTime) -> String {
             page.served(served);
         }
         for (item, friendly_name) in one.inspection.items.iter().zip(&one.inspection.friendly_names) {
-            let key = match item {
-                InspectedItem::Certificate(certificate) => Some(certificate.key_id()),
-                InspectedItem::Csr(csr) => Some(csr.public_key().id()),
-                InspectedItem::PrivateKey { id, .. } => Some(*id),
-                InspectedItem::Crl(_) => None,
-            };
-            let key_in = key.and_then(|key| places.get(&key).copied());
+            let key_in = item.public_key().and_then(|key| places.get(&key.id()).copied());
             page.item(item, &Beside { friendly_name: friendly_name.as_deref(), key_in, now });
         }
         page.findings(&one.inspection.findings);
@@ -177,7 +170,7 @@ fn headline(inspection: &Inspection) -> String {
         |wanted: fn(&InspectedItem) -> bool| inspection.items.iter().filter(|one| wanted(one)).count();
     let counts = [
         (count(|item| matches!(item, InspectedItem::Certificate(_))), "certificate"),
-        (count(|item| matches!(item, InspectedItem::PrivateKey { .. })), "private key"),
+        (count(|item| matches!(item, InspectedItem::PrivateKey(_))), "private key"),
         (count(|item| matches!(item, InspectedItem::Csr(_))), "certificate request"),
         (count(|item| matches!(item, InspectedItem::Crl(_))), "revocation list"),
     ];

@@ -2,13 +2,13 @@
 //! ECDSA, or only Ed25519.
 //!
 //! The handshakes go through `outbound`, as everywhere. The address is the operator's own, typed on the command line,
-//! so that private networks and loopback are allowed; nothing that is found in a certificate is ever fetched.
+//! so that private networks and loopback are allowed; nothing that is found in a certificate is fetched here.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use outbound::{Dialer, HostAndPort, Offer, Origin, OutboundError, Probe, Seen};
+use outbound::{Dialer, Doubt, HostAndPort, Offer, Origin, OutboundError, Possession, Probe, Seen};
 use pki::public_key::PublicKeyKind;
 use pki::{Certificate, Refusal};
 use tokio::time::Instant;
@@ -29,7 +29,7 @@ pub struct Served {
 
 /// What one client sees.
 pub struct Shown {
-    /// `TLS 1.3` or `TLS 1.2`.
+    /// `TLS 1.3` or `TLS 1.2`; empty when the handshake ended before that was clear.
     pub protocol: &'static str,
     /// The key exchange, in its registered name; empty when it has none.
     pub key_exchange: String,
@@ -37,6 +37,12 @@ pub struct Shown {
     pub chain: Vec<Certificate>,
     /// Those that cannot be taken, and why.
     pub refusals: Vec<Refusal>,
+    /// Whether the server has the private key of the first.
+    pub possession: Possession,
+    /// Why other TLS clients refuse the first; empty when they take it. Safe to show.
+    pub refused: String,
+    /// Why the handshake did not come to its end; empty when it did. Safe to show.
+    pub unfinished: String,
 }
 
 /// A client of a special kind.
@@ -102,6 +108,9 @@ impl Shown {
             key_exchange: seen.key_exchange.clone(),
             chain: Vec::new(),
             refusals: Vec::new(),
+            possession: seen.possession.clone(),
+            refused: pki::name::inert(&seen.refused).into_owned(),
+            unfinished: pki::name::inert(&seen.unfinished).into_owned(),
         };
         for (index, der) in seen.chain.iter().enumerate() {
             match Certificate::parse(der) {
@@ -182,7 +191,8 @@ async fn probe(
     offer: Offer,
     deadline: Instant,
 ) -> Result<Seen, OutboundError> {
-    let probe = Probe { address, origin: Origin::Operator, server_name, offer };
+    // What other clients refuse is what somebody looks for here: it is shown, with what is doubtful about it.
+    let probe = Probe { address, origin: Origin::Operator, server_name, offer, doubt: Doubt::Tell };
     dialer.probe(&probe, deadline).await
 }
 

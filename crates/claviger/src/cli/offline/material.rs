@@ -1,5 +1,6 @@
 //! Everything that was found in what a tool was given, with the name that its file gives it and the place it came from.
 
+use outbound::Possession;
 use pki::format::{self, Contents, Object};
 use pki::{Certificate, Crl, Csr, PrivateKey, Refusal};
 
@@ -97,6 +98,10 @@ impl Material {
             place: place.to_owned(),
         }));
         shown.refusals.iter().for_each(|refusal| self.refuse(refusal.clone(), place));
+        if shown.possession == Possession::Disproven {
+            let what = "the server does not have the private key of the certificate that it shows";
+            self.refuse(Refusal::new("look.unproven", what, "Look whose server it is."), place);
+        }
     }
 
     fn refuse(&mut self, refusal: Refusal, source: &str) {

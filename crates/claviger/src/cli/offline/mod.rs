@@ -1,5 +1,5 @@
 //! Tools that need no server of ours. They call `pki` directly and open no database; the network only where a TLS server
-//! is to be looked at.
+//! is to be looked at, or where what is missing in a chain shall be fetched.
 
 pub mod chain;
 pub mod console;
@@ -9,6 +9,7 @@ pub mod inspect;
 mod anchors;
 mod destination;
 mod explain;
+mod fetch;
 mod input;
 mod look;
 mod material;

@@ -5,9 +5,11 @@
 
 use std::fmt::Write;
 
+use outbound::Possession;
 use pki::inspect::{InspectedItem, Inspection};
 use pki::name::inert;
 use pki::{Certificate, Crl, Csr, Finding, Refusal, Role, Severity, SubjectAltName, UnixTime};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::look::{Served, Shown};
@@ -17,19 +19,44 @@ use crate::cli::ink::Ink;
 const NAMES_SHOWN: usize = 20;
 const DAY: i64 = 24 * 60 * 60;
 
-/// The object that `inspect --json` promises.
-pub fn inspection_json(inspection: &Inspection) -> Value {
-    let items = inspection.items.iter().zip(&inspection.friendly_names).map(|(item, name)| {
-        let mut object = item_json(item);
-        object["friendly_name"] = json!(name.as_deref().map(inert));
-        object
-    });
-    json!({
-        "accepted": inspection.accepted,
-        "format": inspection.format,
-        "items": items.collect::<Vec<_>>(),
-        "findings": findings_json(&inspection.findings),
-    })
+/// The object that `inspect --json` promises. Its items are made one by one while it is written: there may be ten
+/// thousand, and each takes more memory as JSON than as a certificate.
+pub struct InspectionJson<'a> {
+    /// What was found.
+    pub inspection: &'a Inspection,
+    /// The name of the file, where there are several.
+    pub file: Option<&'a str>,
+    /// How it was met, if it is a server.
+    pub served: Option<&'a Served>,
+}
+
+impl Serialize for InspectionJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("accepted", &self.inspection.accepted)?;
+        object.serialize_entry("format", &self.inspection.format)?;
+        object.serialize_entry("items", &Items(self.inspection))?;
+        object.serialize_entry("findings", &findings_json(&self.inspection.findings))?;
+        if let Some(file) = self.file {
+            object.serialize_entry("file", file)?;
+        }
+        if let Some(served) = self.served {
+            object.serialize_entry("served", &served_json(served))?;
+        }
+        object.end()
+    }
+}
+
+struct Items<'a>(&'a Inspection);
+
+impl Serialize for Items<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.items.iter().zip(&self.0.friendly_names).map(|(item, name)| {
+            let mut object = item_json(item);
+            object["friendly_name"] = json!(name.as_deref().map(inert));
+            object
+        }))
+    }
 }
 
 /// What a look at a TLS server adds to it.
@@ -52,8 +79,18 @@ pub fn served_json(served: &Served) -> Value {
         "protocol": served.shown.protocol,
         "key_exchange": served.shown.key_exchange,
         "chain": fingerprints(&served.shown),
+        "private_key": possession(&served.shown),
         "other_clients": others.collect::<Vec<_>>(),
     })
+}
+
+/// Whether the server proved that it has the private key.
+fn possession(shown: &Shown) -> &'static str {
+    match shown.possession {
+        Possession::Proven => "proven",
+        Possession::Disproven => "disproven",
+        Possession::Unchecked(_) => "unchecked",
+    }
 }
 
 /// Findings as the API has them too.
@@ -73,8 +110,8 @@ pub fn findings_json(findings: &[Finding]) -> Vec<Value> {
 fn item_json(item: &InspectedItem) -> Value {
     match item {
         InspectedItem::Certificate(certificate) => certificate_json(certificate),
-        InspectedItem::PrivateKey { label, id } => {
-            json!({ "type": "private_key", "key": label, "key_id": id.to_string() })
+        InspectedItem::PrivateKey(key) => {
+            json!({ "type": "private_key", "key": key.label(), "key_id": key.id().to_string() })
         }
         InspectedItem::Csr(csr) => csr_json(csr),
         InspectedItem::Crl(crl) => crl_json(crl),
@@ -179,10 +216,10 @@ impl Page {
             InspectedItem::Certificate(certificate) => self.certificate(certificate, beside),
             InspectedItem::Csr(csr) => self.csr(csr, beside),
             InspectedItem::Crl(crl) => self.crl(crl),
-            InspectedItem::PrivateKey { label, id } => {
-                self.head("Private key", label);
+            InspectedItem::PrivateKey(key) => {
+                self.head("Private key", &key.label());
                 self.friendly_name(beside);
-                self.field("Key id", &id.to_string());
+                self.field("Key id", &key.id().to_string());
             }
         }
     }
@@ -328,6 +365,9 @@ fn role(certificate: &Certificate) -> &'static str {
 }
 
 fn protocol(shown: &Shown) -> String {
+    if shown.protocol.is_empty() {
+        return "unknown".to_owned();
+    }
     if shown.key_exchange.is_empty() {
         return shown.protocol.to_owned();
     }

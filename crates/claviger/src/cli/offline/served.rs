@@ -1,5 +1,6 @@
 //! Judges what a TLS server showed: each certificate, the chain as it was sent, and the name.
 
+use outbound::Possession;
 use pki::chain::arrange_for;
 use pki::inspect::{InspectedItem, Inspection};
 use pki::{Certificate, Finding, Severity, UnixTime};
@@ -45,6 +46,7 @@ pub fn inspect(served: &Served, now: UnixTime) -> Inspection {
 /// What is wrong with one chain as it was sent.
 fn judge(shown: &Shown, anchors: &[Certificate], now: UnixTime) -> Vec<Finding> {
     let mut findings: Vec<Finding> = shown.refusals.iter().cloned().map(Finding::from).collect();
+    findings.extend(doubts(shown));
     let Some(leaf) = shown.chain.first() else { return findings };
     findings.extend(shown.chain.iter().flat_map(|certificate| certificate.findings(now)));
     if leaf.is_self_signed() {
@@ -66,6 +68,48 @@ fn judge(shown: &Shown, anchors: &[Certificate], now: UnixTime) -> Vec<Finding> 
     findings.extend(chain.filter(|finding| finding.code != "chain.unrelated" || strangers).map(as_sent));
     findings.extend(shown.chain.iter().filter(|sent| sent.is_self_signed()).map(root_sent));
     findings
+}
+
+/// What is doubtful about the handshake: who would not have seen anything of it, and what was not proven.
+pub fn doubts(shown: &Shown) -> Vec<Finding> {
+    let place = shown.chain.first().map(Certificate::display_name).unwrap_or_default();
+    let finding = |code, severity, what: String, repair: &str| {
+        let (place, repair) = (place.clone(), repair.to_owned());
+        Finding { code, severity, what, place, repair }
+    };
+    let mut doubts = Vec::new();
+    match &shown.possession {
+        Possession::Proven => {}
+        Possession::Disproven => doubts.push(finding(
+            "look.unproven",
+            Severity::Error,
+            "the server does not have the private key of the certificate that it shows".to_owned(),
+            "Look whose server it is: everybody can show this certificate, nobody else can use it.",
+        )),
+        Possession::Unchecked(why) => doubts.push(finding(
+            "look.unproven",
+            Severity::Warning,
+            format!("it could not be checked whether the server has the private key: {why}"),
+            "Look whether the fingerprint is that of a certificate which you know.",
+        )),
+    }
+    if !shown.refused.is_empty() {
+        doubts.push(finding(
+            "look.certificate_refused",
+            Severity::Error,
+            format!("there are TLS clients that refuse the certificate: {}", shown.refused),
+            "Put another certificate in its place, of version 3 and without odd extensions.",
+        ));
+    }
+    if !shown.unfinished.is_empty() {
+        doubts.push(finding(
+            "look.unfinished",
+            Severity::Warning,
+            format!("the server showed its certificate and then went no further: {}", shown.unfinished),
+            "Mostly it asks clients for a certificate of their own; else its log says why.",
+        ));
+    }
+    doubts
 }
 
 /// In a file the order is put right; what a server sends, clients get as it is.

@@ -28,7 +28,7 @@ pub fn find_revoked(looked: &mut [Looked<'_>]) {
         .iter()
         .filter_map(|item| match item {
             InspectedItem::Crl(crl) => Some(crl),
-            InspectedItem::Certificate(_) | InspectedItem::Csr(_) | InspectedItem::PrivateKey { .. } => None,
+            InspectedItem::Certificate(_) | InspectedItem::Csr(_) | InspectedItem::PrivateKey(_) => None,
         })
         .collect();
     let signs = |crl: &Crl| {

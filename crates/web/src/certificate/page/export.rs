@@ -1,6 +1,8 @@
 //! Export: what goes into the file, and in which form.
 
-use app::certificate::{CertificateView, ExportForm, KeySecret, Leaf, Members, Part, Wanted};
+use app::certificate::{
+    CertificateView, ExportForm, KeySecret, Leaf, Members, Part, TrustPassphrase, Wanted,
+};
 use askama::Template;
 use domain::key::Exportable;
 use domain::permission::uses;
@@ -35,13 +37,15 @@ struct ExportPage {
     passphrase: Input,
     form: Input,
     legacy: Input,
+    trust_passphrase: Input,
     /// Shown once a passphrase was entered that some programs cannot take.
     known: Option<Input>,
 }
 
 crate::page::refusing!(ExportPage);
 
-type Exporter = Visit<uses::ExportCertificate>;
+/// Who may export certificates.
+pub type Exporter = Visit<uses::ExportCertificate>;
 
 /// `GET /certificates/{id}/export`.
 pub async fn form(visit: Exporter, Id(id): Id<Fingerprint>) -> Page {
@@ -93,11 +97,33 @@ async fn page(
         legacy: form.put(Input::new("legacy", "For an old device: 3DES and SHA-1", Control::Check).hint(
             "PKCS#12 only. As in the last century: whoever gets the file tries passphrases fast. Tick it only if the device refuses the file without, and delete the file when it was imported there.",
         )),
+        trust_passphrase: form.put(trust_input()),
         known: is_not_ascii.then(|| Input::new("known", KNOWN, Control::Check)),
         wrong,
     })
 }
 
+/// The field for the passphrase of a trust store, here and where several are exported.
+pub fn trust_input() -> Input {
+    Input::secret(TRUST, "Passphrase of the Trust Store").hint(
+        "Trust stores only, 6 or more characters. Left empty, it is “changeit”, as Java has it: a trust store holds no secret.",
+    )
+}
+
+/// What was chosen there. What Java cannot read is refused here: who else reads trust stores can take the JKS form.
+pub fn trust_passphrase(form: ExportForm, entered: &Entered) -> Result<TrustPassphrase, Wrong> {
+    let text = Zeroizing::new(entered.exact(TRUST).to_owned());
+    let chosen = TrustPassphrase::chosen(text).map_err(|refusal| Wrong::field(TRUST, refusal))?;
+    match chosen.findings(form).pop() {
+        None => Ok(chosen),
+        Some(finding) => {
+            let repair = "Use those of a US keyboard, or choose the JKS form.";
+            Err(Wrong::field(TRUST, Refusal::new(finding.code, finding.what, repair)))
+        }
+    }
+}
+
+const TRUST: &str = "trust_passphrase";
 const KNOWN: &str = "The receiver takes this passphrase";
 
 /// Each member of the chain with a tick.
@@ -144,7 +170,7 @@ pub async fn export(visit: Exporter, Id(id): Id<Fingerprint>, PageFields(fields)
     let entered = Entered(fields);
     let made = match wanted(&entered) {
         Ok(wanted) if entered.has("key") => with_key(&visit, &id, &wanted, &entered).await?,
-        Ok(wanted) => without_key(&visit, &id, &wanted).await?,
+        Ok(wanted) => without_key(&visit, &id, &wanted, &entered).await?,
         Err(wrong) => Err(wrong),
     };
     match made {
@@ -175,8 +201,17 @@ fn wanted(entered: &Entered) -> Result<Wanted, Wrong> {
 type Made = Result<app::certificate::Exported, Wrong>;
 
 /// Nothing of it stands in the audit log yet: nothing would have been changed.
-async fn without_key(visit: &Exporter, id: &Fingerprint, wanted: &Wanted) -> Result<Made, Problem> {
-    match app::certificate::export(visit.app(), visit.by(), id, wanted).await {
+async fn without_key(
+    visit: &Exporter,
+    id: &Fingerprint,
+    wanted: &Wanted,
+    entered: &Entered,
+) -> Result<Made, Problem> {
+    let passphrase = match trust_passphrase(wanted.form, entered) {
+        Ok(passphrase) => passphrase,
+        Err(wrong) => return Ok(Err(wrong)),
+    };
+    match app::certificate::export(visit.app(), visit.by(), id, wanted, &passphrase).await {
         Ok(exported) => Ok(Ok(exported)),
         Err(app::Error::Refused(refusal) | app::Error::Conflict(refusal)) => {
             Ok(Err(Wrong::whole(refusal).placed(field_of)))
@@ -223,14 +258,17 @@ fn field_of(refusal: &Refusal) -> Option<&'static str> {
 
 /// `GET /certificates/{id}/certificate.pem`.
 pub async fn pem(visit: Exporter, Id(id): Id<Fingerprint>) -> Page {
-    let wanted = Wanted::usual(ExportForm::Pem);
-    Ok(answer(app::certificate::export(visit.app(), visit.by(), &id, &wanted).await?))
+    plain(&visit, &id, ExportForm::Pem).await
 }
 
 /// `GET /certificates/{id}/certificate.cer`.
 pub async fn der(visit: Exporter, Id(id): Id<Fingerprint>) -> Page {
-    let wanted = Wanted::usual(ExportForm::Der);
-    Ok(answer(app::certificate::export(visit.app(), visit.by(), &id, &wanted).await?))
+    plain(&visit, &id, ExportForm::Der).await
+}
+
+async fn plain(visit: &Exporter, id: &Fingerprint, form: ExportForm) -> Page {
+    let (wanted, passphrase) = (Wanted::usual(form), TrustPassphrase::default());
+    Ok(answer(app::certificate::export(visit.app(), visit.by(), id, &wanted, &passphrase).await?))
 }
 
 #[cfg(test)]

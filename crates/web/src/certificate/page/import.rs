@@ -143,5 +143,8 @@ pub fn lines(imported: &Imported) -> Vec<String> {
         let count = counted(imported.became_current.len() as u64, "lineage");
         lines.push(format!("It is now the current certificate of {count}."));
     }
+    if !imported.fetching.is_empty() {
+        lines.push("What is missing in its chain is being fetched.".to_owned());
+    }
     lines
 }

@@ -348,7 +348,7 @@ fn field_of(refusal: &Refusal) -> Option<&'static str> {
     let by_place = SUBJECT.iter().find(|(_, kind)| kind.short_name() == refusal.place);
     match refusal.code {
         "cert.lifetime" => Some("days"),
-        "key.label_taken" | "lineage.name_taken" => Some("friendly_name"),
+        "key.label_taken" | "csr.name_taken" | "lineage.name_taken" => Some("friendly_name"),
         code if code.starts_with("san.") || code == "limit.san_count" => Some("new_name"),
         code if code.starts_with("name.") && refusal.place.is_empty() => Some("friendly_name"),
         _ if by_place.is_some() => by_place.map(|(name, _)| *name),
@@ -397,6 +397,7 @@ mod tests {
             ("name.too_long", "O", Some("organization")),
             ("name.not_ascii", "emailAddress", Some("other")),
             ("san.syntax", "x y", Some("new_name")),
+            ("csr.name_taken", "", Some("friendly_name")),
             ("token_locked", "", None),
         ] {
             let refusal = Refusal { code, ..Refusal::new("x", "w", "r") }.at(place);

@@ -393,7 +393,8 @@ fn leaf(index: usize, step: &Step, now: Moment) -> Leaf {
             utc_words(Moment::from(certificate.not_after())),
             utc_words(Moment::from(before.not_after())),
         ),
-        _ => String::new(),
+        (Fate::Renews(_), None)
+        | (Fate::ForChains(_) | Fate::Kept(..) | Fate::Founds | Fate::Alone(_), _) => String::new(),
     };
     Leaf {
         anchor: format!("chain-{index}"),
@@ -401,6 +402,17 @@ fn leaf(index: usize, step: &Step, now: Moment) -> Leaf {
         told_by,
         badge: chain::badge(&step.chain),
         chain: Picture::new(&step.chain, now).unlinked(),
-        notes: step.findings.iter().map(Note::from).collect(),
+        notes: step.findings.iter().map(Note::from).chain(where_missing(step)).collect(),
     }
+}
+
+/// That what is missing can be fetched, and from where.
+fn where_missing(step: &Step) -> Option<Note> {
+    let missing = app::certificate::missing(&step.chain)?;
+    let issuer = title(missing.below.issuer());
+    let from: Vec<String> = missing.addresses.iter().map(|address| safe(address)).collect();
+    let what =
+        format!("The certificate of “{issuer}”, which is missing, can be fetched from {}.", listed(&from));
+    let how = "Import first; the page of the certificate then has the button that fetches it.";
+    Some(Note::new(Severity::Info, what, how))
 }

@@ -1,17 +1,18 @@
 //! One certificate: what it says, what is wrong with it, its chain as a picture, and what each endpoint serves.
 
-use app::certificate::CertificateView;
+use app::certificate::{CertificateView, Missing};
 use askama::Template;
 use domain::certificate::Source;
 use domain::permission::uses;
+use domain::target::EndpointSeen;
 use domain::{Moment, Permission};
-use pki::{Certificate, Fingerprint, Severity};
+use pki::{Certificate, Finding, Fingerprint, Severity};
 
 use crate::body::Id;
 use crate::page::chain::{self, Picture};
 use crate::page::finding::{Badge, Note};
 use crate::page::rows::{CertificateLine, EndpointLine, Fact, name_of};
-use crate::page::words::{alternative_names, safe, subject_lines, title};
+use crate::page::words::{alternative_names, listed, safe, subject_lines, title};
 use crate::page::{Frame, Page, Place, Visit, When, render};
 
 #[derive(Template)]
@@ -40,7 +41,16 @@ struct CertificatePage {
 /// `GET /certificates/{id}`.
 pub async fn show(visit: Visit<uses::ViewCertificates>, Id(id): Id<Fingerprint>) -> Page {
     let view = app::certificate::find(visit.app(), visit.by(), &id).await?;
-    render(&page(visit.frame(name_of(&view.entry), Place::Certificates), &view))
+    let mut shown = page(visit.frame(name_of(&view.entry), Place::Certificates), &view);
+    if !shown.endpoints.is_empty() {
+        for target in app::target::list(visit.app(), visit.by()).await? {
+            let id = target.target.id.to_string();
+            for row in shown.endpoints.iter_mut().filter(|row| row.target == id) {
+                row.label = safe(&target.target.label);
+            }
+        }
+    }
+    render(&shown)
 }
 
 fn page(frame: Frame, view: &CertificateView) -> CertificatePage {
@@ -55,14 +65,10 @@ fn page(frame: Frame, view: &CertificateView) -> CertificatePage {
             .lineage
             .as_ref()
             .map(|lineage| (format!("/lineages/{}", lineage.id), safe(&lineage.name))),
-        notes: view.findings.iter().map(|finding| note(finding, &frame)).collect(),
+        notes: notes(view, &frame),
         chain: Picture::new(&view.chain, now),
         chain_badge: chain::badge(&view.chain),
-        endpoints: view
-            .endpoints
-            .iter()
-            .map(|seen| EndpointLine::new(seen, Some(&fingerprint), now))
-            .collect(),
+        endpoints: view.endpoints.iter().map(|seen| endpoint(view, seen, now)).collect(),
         facts: facts(certificate, view),
         from: When::unix(certificate.not_before(), now),
         until: When::unix(certificate.not_after(), now),
@@ -77,10 +83,25 @@ fn page(frame: Frame, view: &CertificateView) -> CertificatePage {
     }
 }
 
-/// The finding with the button that leads to its repair.
-fn note(finding: &pki::Finding, frame: &Frame) -> Note {
+/// The findings with the buttons that repair them.
+fn notes(view: &CertificateView, frame: &Frame) -> Vec<Note> {
+    let missing = app::certificate::missing(&view.chain);
+    view.findings
+        .iter()
+        .map(|finding| note(finding, missing.as_ref(), &view.entry.fingerprint(), frame))
+        .collect()
+}
+
+fn note(finding: &Finding, missing: Option<&Missing>, id: &Fingerprint, frame: &Frame) -> Note {
     let note = Note::from(finding);
     let may = frame.may(Permission::ManageTlsCertificates);
+    let note = match missing {
+        Some(missing) if may && matches!(finding.code, "chain.incomplete" | "chain.root_missing") => {
+            let words = format!("Fetch the missing certificates from {}", listed(&missing.hosts));
+            note.button(format!("/certificates/{id}/complete"), &frame.csrf, words)
+        }
+        Some(_) | None => note,
+    };
     if may && (finding.code.starts_with("chain.") || finding.code == "key.missing") {
         return note.link("/certificates/import", "Import what is missing");
     }
@@ -102,6 +123,16 @@ fn words(view: &CertificateView, now: Moment) -> String {
     };
     let over = if view.entry.certificate.not_after() < now.unix() { " It has expired." } else { "" };
     format!("{how}{use_words}.{over}")
+}
+
+/// What an endpoint serves. Where this certificate had its time, its successor is no fault.
+fn endpoint(view: &CertificateView, seen: &EndpointSeen, now: Moment) -> EndpointLine {
+    let line = EndpointLine::new(seen, Some(&view.entry.fingerprint()), now);
+    let current = view.lineage.as_ref().and_then(|lineage| lineage.current);
+    if view.is_current || current.is_none() || seen.certificate != current {
+        return line;
+    }
+    EndpointLine { badge: Badge::plain("the current one of its lineage"), ..line }
 }
 
 fn facts(certificate: &Certificate, view: &CertificateView) -> Vec<Fact> {

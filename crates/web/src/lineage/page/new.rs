@@ -2,7 +2,7 @@
 
 use app::lineage::NewLineage;
 use askama::Template;
-use domain::id::{IssuerId, ProfileId, TokenId};
+use domain::id::{IssuerId, ProfileId, TargetId, TokenId};
 use domain::key::Exportable;
 use domain::lineage::AtRenewal;
 use domain::permission::uses;
@@ -77,7 +77,8 @@ fn page(visit: &Maker, offer: &Offer) -> Cards {
         back: "/lineages".to_owned(),
         cards: vec![
             ("What it is for", purpose),
-            ("Where it goes", vec![targets_input(offer)]),
+            // As by the command line: who wants it elsewhere only takes the tick away.
+            ("Where it goes", vec![targets_input(offer).chosen(&[TargetId::edge().to_string()])]),
             ("Subject Name", subject),
             ("Keys and renewal", rule),
         ],

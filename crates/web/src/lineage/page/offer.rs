@@ -12,6 +12,7 @@ use pki::{KeyAlgorithm, Refusal};
 
 use super::at_renewal_words;
 use crate::Problem;
+use crate::key::page::KEY_HINT;
 use crate::page::field::{Control, choice};
 use crate::page::rows::exportable_words;
 use crate::page::when::span;
@@ -91,7 +92,7 @@ pub fn key_inputs(offer: &Offer) -> Vec<Input> {
     let freedoms = Exportable::ALL.iter().map(|wish| choice(wish.name(), exportable_words(*wish)));
     vec![
         Input::select("token", "Token", tokens.collect()),
-        Input::select("algorithm", "Key", kinds.collect()),
+        Input::select("algorithm", "Key", kinds.collect()).hint(KEY_HINT),
         Input::select("at_renewal", "At a renewal", rules.collect()),
         Input::select("exportable", "Keys may leave", freedoms.collect())
             .chosen(&[Exportable::WithPassphrase.name().to_owned()])

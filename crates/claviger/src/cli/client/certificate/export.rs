@@ -1,4 +1,4 @@
-//! `cert export`: a certificate, its chain and, under a passphrase, its private key into a file.
+//! `cert export`: a certificate, its chain and, under a passphrase, its private key into a file; or several certificates.
 
 use std::path::PathBuf;
 
@@ -17,8 +17,9 @@ use crate::cli::{file, secret};
 /// What goes into the file, and where it goes.
 #[derive(Debug, Args)]
 pub struct Export {
-    /// The certificate
-    certificate: String,
+    /// The certificate; several go into one file, without private keys
+    #[arg(value_name = "CERTIFICATE", required = true)]
+    certificates: Vec<String>,
     /// The certificate: der, pem; with its chain: fullchain, p7b, p7b-pem; the chain: chain; with the private key: p12;
     /// the private key: key, pkcs8; ready for a server: nginx, apache, haproxy, xroad; a trust store with the root: jks,
     /// p12-trust; or auto, what is fitting
@@ -34,7 +35,8 @@ pub struct Export {
     /// The private key too, where the form leaves the choice
     #[arg(long)]
     key: bool,
-    /// A file with the passphrase of the private key, 12 or more characters; it is asked for if left out
+    /// A file with the passphrase: of the private key, 12 or more characters, asked for if left out; of a trust store, 6 or
+    /// more, changeit if left out
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// PKCS#12 with 3DES and SHA-1, for a device that reads nothing newer
@@ -61,7 +63,15 @@ impl Export {
             Part::Never if self.key => bail!("{} holds no private key; choose p12, pkcs8 or pem", self.form),
             Part::Never => false,
         };
-        let hash = on.id(&list::CERTIFICATE, &self.certificate).await?;
+        let mut hashes = Vec::new();
+        for certificate in &self.certificates {
+            hashes.push(on.id(&list::CERTIFICATE, certificate).await?);
+        }
+        let has_own_passphrase = self.form.is_trust_store() && self.passphrase_file.is_some();
+        let hash = match hashes.as_slice() {
+            [one] if !has_own_passphrase => one.clone(),
+            _ => return self.together(on, &hashes, with_key).await,
+        };
         let members = self.members(on).await?;
         if with_key { self.secret(on, &hash, members).await } else { self.public(on, &hash, members).await }
     }
@@ -84,13 +94,38 @@ impl Export {
 
     async fn public(self, on: &Session, hash: &str, members: Option<Members>) -> anyhow::Result<()> {
         if self.legacy || self.passphrase_file.is_some() {
-            bail!("there is nothing to encrypt without the private key; add --key, or choose p12");
+            bail!("{NOTHING_TO_ENCRYPT}");
         }
         let mut query = vec![("form", self.form.name().to_owned())];
         query.extend(self.root.then(|| ("root", "true".to_owned())));
         query.extend(members.map(|members| ("members", members.word())));
         let bytes = on.api.download(&["certificates", hash, "file"], &query).await?;
         file::write_or_print(self.out.as_deref(), &bytes)
+    }
+
+    /// Several in one file, or a trust store under a passphrase of its own: the passphrase goes in a body, never in an
+    /// address.
+    async fn together(self, on: &Session, hashes: &[String], with_key: bool) -> anyhow::Result<()> {
+        if with_key {
+            bail!("private keys are exported one by one");
+        }
+        if self.legacy || (self.passphrase_file.is_some() && !self.form.is_trust_store()) {
+            bail!("{NOTHING_TO_ENCRYPT}");
+        }
+        self.out.as_deref().map(file::check_new).transpose()?;
+        let mut body = Map::from_iter([("certificates".to_owned(), json!(hashes))]);
+        put(&mut body, [("form", Some(self.form.name().to_owned())), ("members", self.members.clone())]);
+        if self.root {
+            body.insert("root".to_owned(), json!(true));
+        }
+        if let Some(path) = &self.passphrase_file {
+            body.insert("passphrase".to_owned(), json!(secret::read_file(path)?.as_str()));
+        }
+        let path = ["certificates", "export"];
+        let Fetched { bytes, findings } = on.api.fetch_with_findings(&path, &Value::Object(body)).await?;
+        file::write_or_print(self.out.as_deref(), &bytes)?;
+        tell(&findings);
+        Ok(())
     }
 
     /// The file is refused before the key leaves: an export is in the audit log for ever.
@@ -113,10 +148,18 @@ impl Export {
         let path = ["certificates", hash, "export"];
         let Fetched { bytes, findings } = on.api.fetch_with_findings(&path, &Value::Object(body)).await?;
         file::write_secret(out, &bytes)?;
-        if !findings.is_empty() {
-            eprintln!("{}", detail::findings(&findings, Ink::for_errors()).trim_matches('\n'));
-        }
+        tell(&findings);
         on.wrote(out)
+    }
+}
+
+const NOTHING_TO_ENCRYPT: &str =
+    "there is nothing to encrypt without the private key; add --key, or choose p12";
+
+/// What the server says about the file, beside it.
+fn tell(findings: &[Value]) {
+    if !findings.is_empty() {
+        eprintln!("{}", detail::findings(findings, Ink::for_errors()).trim_matches('\n'));
     }
 }
 

@@ -165,6 +165,10 @@ fn previewed(value: &Value, ink: Ink) -> String {
         for member in part(certificate, "chain").iter().skip(1) {
             said.push_str(&format!("{name}: served with {}\n", pki::name::inert(text(member, "subject"))));
         }
+        let missing = part(certificate, "missing_at").iter().filter_map(Value::as_str);
+        for address in missing.map(pki::name::inert) {
+            said.push_str(&format!("{name}: what is missing can be fetched from {address}\n"));
+        }
     }
     said.push_str(&detail::findings(&all_findings(value), ink));
     match value.pointer("/refusal/detail").and_then(Value::as_str) {
@@ -189,6 +193,7 @@ fn imported(value: &Value, ink: Ink) -> String {
         ("private key", part(value, "keys")),
         ("request answered", part(value, "fulfilled")),
         ("current certificate now of lineage", part(value, "became_current")),
+        ("what is missing in the chain is being fetched by", part(value, "fetching")),
     ];
     for (label, ids) in said {
         for id in ids.iter().filter_map(Value::as_str) {
