@@ -131,9 +131,18 @@ impl Authority {
 
     /// A certificate of this key for these names.
     pub fn issue(&self, names: &[&str], key: &TestSigner) -> Certificate {
-        let purpose = Purpose::TlsServer;
-        signed(&template("", "Test intermediate", &key.public_key, (names, purpose)), &self.signer)
+        signed(&leaf(names, key), &self.signer)
     }
+
+    /// The same, which says that the intermediate can be had at this address.
+    pub fn issue_with_address(&self, names: &[&str], key: &TestSigner, address: &str) -> Certificate {
+        let template = Template { ca_issuers_url: Some(address.to_owned()), ..leaf(names, key) };
+        signed(&template, &self.signer)
+    }
+}
+
+fn leaf(names: &[&str], key: &TestSigner) -> Template {
+    template("", "Test intermediate", &key.public_key, (names, Purpose::TlsServer))
 }
 
 fn template(subject: &str, issuer: &str, key: &PublicKey, what: (&[&str], Purpose)) -> Template {
