@@ -30,7 +30,7 @@ pub struct Progress {
 pub enum Done {
     /// What came of it, one sentence, which is still to be stored.
     Said(String),
-    /// The same, stored already by [`end`] in the transaction of what it did.
+    /// The same, stored already in the transaction of what it did.
     Stored(String),
 }
 
