@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Actor;
 use domain::audit::{Action, Event, Field};
-use domain::clock::{DAY, random_bytes};
+use domain::clock::random_bytes;
 use domain::id::{IssuerId, TargetId, TokenId, UserId};
 use domain::installation::Identity;
 use domain::issuer::{Issuer, IssuerKind, Profile};
@@ -225,6 +225,3 @@ fn edge_target(created: domain::Moment) -> Target {
         created,
     }
 }
-
-/// Lifetime of the factory certificate.
-pub(crate) const FACTORY_LIFE: i64 = 10 * 365 * DAY;

@@ -123,18 +123,7 @@ fn check_rate(web: &Web, request: &Request) -> Result<(), Problem> {
 
 fn check_method(method: &Method) -> Result<(), Problem> {
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    if known.contains(method) { Ok(()) } else { Err(method_not_allowed()) }
-}
-
-/// There is no such method at this address: 405.
-pub(crate) fn method_not_allowed() -> Problem {
-    let what = "this cannot be done at this address";
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        what,
-        "The API's description says what can.",
-    )
+    if known.contains(method) { Ok(()) } else { Err(Problem::method_not_allowed()) }
 }
 
 /// Nothing of ours has a path that needs escapes of dots, slashes or controls; who sends one probes for files.

@@ -109,6 +109,17 @@ impl Problem {
         )
     }
 
+    /// There is no such method at this address: 405.
+    pub(crate) fn method_not_allowed() -> Self {
+        let what = "this cannot be done at this address";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            what,
+            "The API's description says what can.",
+        )
+    }
+
     /// There is nothing at this address: 404.
     pub fn no_such_address() -> Self {
         Self::new(

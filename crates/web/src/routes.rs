@@ -262,5 +262,5 @@ async fn no_such_address() -> Result<Infallible, Problem> {
 }
 
 async fn no_such_method() -> Result<Infallible, Problem> {
-    Err(crate::guard::method_not_allowed())
+    Err(Problem::method_not_allowed())
 }

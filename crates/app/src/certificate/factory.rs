@@ -3,6 +3,7 @@
 use domain::Actor;
 use domain::audit::{Action, Event, Field};
 use domain::certificate::Source;
+use domain::clock::DAY;
 use domain::key::{Exportable, KeyUsage};
 use domain::permission::{authorize, uses};
 use pki::name::{Attribute, AttributeType};
@@ -10,10 +11,12 @@ use pki::{KeyAlgorithm, SubjectAltName};
 
 use crate::csr::{Subject, check_subject};
 use crate::key::{NewKey, make};
-use crate::{App, Error, act, setting, setup};
+use crate::{App, Error, act, setting};
 
 /// The friendly name, as the appliance's guide knows its own.
 pub const NAME: &str = "Claviger factory certificate";
+/// How long it lives, in milliseconds: ten years.
+const LIFE: i64 = 10 * 365 * DAY;
 
 /// Makes the factory certificate where there is none. The edge's own actor signs it, nobody is there yet.
 pub async fn ensure(app: &App) -> Result<(), Error> {
@@ -29,8 +32,7 @@ pub async fn ensure(app: &App) -> Result<(), Error> {
     };
     let made = make(app, &wanted, Some(KeyUsage::Tls)).await?;
     let by = authorize(&Actor::Edge, uses::ServeTls, "factory")?;
-    let certificate =
-        super::self_sign::certify(app, &by, &made.sealed, &names(app)?, setup::FACTORY_LIFE / 1_000).await?;
+    let certificate = super::self_sign::certify(app, &by, &made.sealed, &names(app)?, LIFE / 1_000).await?;
     let now = app.now();
     let row = super::row(certificate, NAME.to_owned(), Source::Factory, None, now);
     let fingerprint = row.fingerprint();

@@ -29,8 +29,8 @@ pub use export::{
     Above, ExportForm, Exported, File, KeySecret, Leaf, MOST_TOGETHER, Members, Part, TRUST_PASSPHRASE,
     TrustPassphrase, Wanted, export, export_together, export_with_key, key_findings,
 };
+pub(crate) use import::Previews;
 pub use import::{Import, ImportFile, Imported, Preview, PreviewHash, Taken, Wishes, import, preview};
-pub(crate) use import::{Previews, free_label};
 pub use list::{find, list};
 pub use retire::retire;
 pub use self_sign::{NewSelfSigned, SelfSigned, self_sign};

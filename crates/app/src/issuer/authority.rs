@@ -16,8 +16,8 @@ use pki::issue::Template;
 use pki::{Certificate, KeyAlgorithm};
 use store::Tx;
 
-use crate::certificate::{File, free_label, row};
-use crate::key::{MadeKey, NewKey, insert, make};
+use crate::certificate::{File, row};
+use crate::key::{MadeKey, NewKey, free_label, insert, make};
 use crate::{App, Error, signing};
 
 /// An issuer's CAs with the key that signs leaves.

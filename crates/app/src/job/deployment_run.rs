@@ -15,7 +15,7 @@ use domain::{Actor, Authorized};
 use pki::{Certificate, PrivateKey};
 use store::Tx;
 
-use super::{Done, refuse_lost_lease, runner::tell};
+use super::{Done, refuse_lost_lease, tell};
 use crate::{App, Error, act, chains, key, snapshot};
 
 /// Everything that a deployment needs, read at one moment.

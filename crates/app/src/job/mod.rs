@@ -40,6 +40,11 @@ impl Done {
     }
 }
 
+/// Tells pages that follow the job what it does.
+fn tell(app: &App, job: &Job, state: JobState, text: &str) {
+    app.tell(Progress { job: job.id.clone(), state, text: text.to_owned() });
+}
+
 /// A page of jobs, the newest first.
 pub async fn list(
     app: &App,

@@ -9,7 +9,7 @@ use domain::job::{Job, JobKind, JobState, LEASE, back_off};
 use domain::renewal::Wish;
 use tokio::task::{JoinError, JoinSet};
 
-use super::{Done, Progress, deployment_run};
+use super::{Done, deployment_run, tell};
 use crate::{App, Error, act, certificate, lineage};
 
 /// Jobs that run at once. Enough that their transactions share commits; few enough that a crash leaves little to take up.
@@ -192,8 +192,4 @@ fn said(error: &Error) -> String {
         | Error::Busy
         | Error::Internal { .. } => error.to_string(),
     }
-}
-
-pub(super) fn tell(app: &App, job: &Job, state: JobState, text: &str) {
-    app.tell(Progress { job: job.id.clone(), state, text: text.to_owned() });
 }

@@ -51,3 +51,16 @@ pub(crate) fn with_children(tx: &Tx<'_>, key: Key) -> Result<KeyView, Error> {
     let certificates = store::certificate::by_key(tx, &key.id)?;
     Ok(KeyView { key, csrs, certificates })
 }
+
+/// A label that no other key has: a number is put behind where it is taken.
+pub(crate) fn free_label(tx: &Tx<'_>, wanted: &str) -> Result<String, Error> {
+    let mut label = wanted.to_owned();
+    for number in 2..1_000 {
+        if store::key::by_label(tx, &label)?.is_none() {
+            break;
+        }
+        let room = 100 - 6;
+        label = format!("{} ({number})", wanted.chars().take(room).collect::<String>());
+    }
+    Ok(label)
+}

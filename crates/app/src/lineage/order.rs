@@ -21,10 +21,10 @@ use pki::csr::CsrRequest;
 use pki::{Certificate, Csr, PublicKey};
 use token::Session;
 
-use crate::certificate::{free_label, make_current, row};
+use crate::certificate::{make_current, row};
 use crate::issuer::{Authority, ensure_authority};
 use crate::job::{self, Done, refuse_lost_lease};
-use crate::key::{MadeKey, NewKey};
+use crate::key::{MadeKey, NewKey, free_label};
 use crate::{App, Error, act, csr, key, signing};
 
 /// What a renewal starts from.

@@ -37,7 +37,6 @@ pub use plan::{Fate, KeyFrom, KeyPlan, Plan, Series, Standing, Step};
 pub use preview::{Preview, PreviewedKey, preview};
 pub use read::{Brought, BroughtCertificate, BroughtKey};
 pub(crate) use shared::finding as shared_key;
-pub(crate) use write::free_label;
 
 /// Most certificates that are stored at once, in one transaction; more are stored by a job, and have no keys.
 pub const FEW: usize = 50;

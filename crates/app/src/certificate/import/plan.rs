@@ -15,11 +15,11 @@ use pki::{Certificate, Finding, KeyId, SubjectAltName};
 use store::Tx;
 
 use super::read::{BroughtCertificate, BroughtKey};
-use super::write::free_label;
 use super::{Brought, FEW, PreviewHash, Wishes, shared};
 use crate::Error;
 use crate::certificate::{findings, row};
 use crate::chains::Chains;
+use crate::key::free_label;
 
 /// What would be done.
 #[derive(Clone, Debug)]

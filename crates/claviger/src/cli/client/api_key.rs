@@ -7,9 +7,10 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
+use super::api::text;
 use super::connection::Connection;
 use super::material::put;
-use super::session::{Output, Session, text};
+use super::session::{Output, Session};
 use super::table::{Column, moment, plain};
 use crate::cli::{file, output};
 

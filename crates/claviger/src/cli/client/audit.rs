@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
+use super::api::text;
 use super::connection::Connection;
 use super::list::Page;
-use super::session::{Session, text};
+use super::session::Session;
 use super::table::{Column, moment, plain};
 
 /// Lists audit events, the newest first.

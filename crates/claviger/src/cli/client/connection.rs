@@ -8,8 +8,9 @@ use clap::Args;
 use pki::Fingerprint;
 use zeroize::Zeroizing;
 
-use super::api::{Api, Server};
+use super::api::Api;
 use super::profile::{Profile, Profiles};
+use super::server::Server;
 use super::session::{Output, Session};
 use super::trust::{self, Trust};
 use crate::cli::secret;

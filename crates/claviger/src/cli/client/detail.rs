@@ -5,7 +5,7 @@ use std::fmt::Write;
 use pki::name::inert;
 use serde_json::Value;
 
-use super::session::items;
+use super::api::items;
 use super::table::{self, Column};
 use crate::cli::ink::Ink;
 
@@ -60,7 +60,7 @@ impl Detail {
 pub fn findings(findings: &[Value], ink: Ink) -> String {
     let mut text = String::new();
     for finding in findings {
-        let field = |name| inert(super::session::text(finding, name)).into_owned();
+        let field = |name| inert(super::api::text(finding, name)).into_owned();
         let severity = match field("severity").as_str() {
             "error" => ink.severity(pki::Severity::Error),
             "warning" => ink.severity(pki::Severity::Warning),

@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pki::name::inert;
 use serde_json::Value;
 
-use super::api::Answer;
-use super::session::{Output, Session, items, text};
+use super::api::{Answer, items, text};
+use super::session::{Output, Session};
 use crate::cli::output;
 
 /// How often is looked. A job is rarely done sooner, and the server's limit is far away.

@@ -24,6 +24,7 @@ mod list;
 mod material;
 mod profile;
 mod refused;
+mod server;
 mod session;
 mod table;
 mod trust;

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use pki::Fingerprint;
 use serde::{Deserialize, Deserializer};
 
-use super::api::Server;
+use super::server::Server;
 
 /// The profile that is taken when nobody names one.
 const USUAL: &str = "default";

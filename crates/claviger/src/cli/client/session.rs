@@ -4,7 +4,7 @@ use anyhow::bail;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::api::{Answer, Api};
+use super::api::{Answer, Api, items, text};
 use super::detail::Detail;
 use super::list::Kind;
 use super::refused::Refused;
@@ -135,15 +135,4 @@ impl Session {
         refused.tell();
         Ok(std::process::ExitCode::FAILURE)
     }
-}
-
-/// The rows of an answer.
-pub fn items(value: &Value) -> &[Value] {
-    let rows = value.get("items").unwrap_or(value).as_array();
-    rows.map_or(&[], Vec::as_slice)
-}
-
-/// A field that holds text; empty when there is none.
-pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value.get(field).and_then(Value::as_str).unwrap_or_default()
 }

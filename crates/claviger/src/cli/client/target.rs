@@ -10,13 +10,13 @@ use pki::name::inert;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::api::Answer;
+use super::api::{Answer, items, text};
 use super::connection::Connection;
 use super::detail::{Detail, Section};
 use super::follow::{LedTo, Wait};
 use super::list;
 use super::material::put;
-use super::session::{Output, Session, items, text};
+use super::session::{Output, Session};
 use super::table::{Column, hash, moment, plain};
 use crate::cli::ink::Ink;
 use crate::cli::{output, secret};

@@ -14,7 +14,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use super::api::Server;
+use super::server::Server;
 use crate::cli::{question, secret};
 
 /// How long the first contact may take.

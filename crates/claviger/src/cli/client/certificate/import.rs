@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::COLUMNS;
-use crate::cli::client::api::Answer;
+use crate::cli::client::api::{Answer, items, text};
 use crate::cli::client::detail;
 use crate::cli::client::material::{self, put};
 use crate::cli::client::refused::Refused;
-use crate::cli::client::session::{Output, Session, items, text};
+use crate::cli::client::session::{Output, Session};
 use crate::cli::client::table::{self, Column, hash, moment, plain};
 use crate::cli::ink::Ink;
 use crate::cli::{output, secret};
