@@ -76,6 +76,18 @@ fn pkcs7_and_der_hold_certificates_and_never_a_key() {
 }
 
 #[test]
+fn pkcs12_without_a_key_says_so() {
+    let shop = Workshop::new();
+    let alone =
+        said(&shop.succeed("convert leaf.pem middle.pem --to p12 --out a.p12 --out-passphrase-file out"));
+    assert!(alone.contains("no private key is in it: there was none"), "{alone}");
+    let without = said(
+        &shop.succeed("convert leaf.pem leaf.key --no-key --to p12 --out b.p12 --out-passphrase-file out"),
+    );
+    assert!(without.contains("no private key is in it: it was left out"), "{without}");
+}
+
+#[test]
 fn a_key_leaves_encrypted_unless_its_owner_says_otherwise() {
     let shop = Workshop::new();
     let there = public_key(&shop, "-in leaf.key");

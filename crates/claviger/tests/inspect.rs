@@ -185,6 +185,41 @@ fn what_is_in_a_file_is_said_in_the_words_of_its_users() {
 }
 
 #[test]
+fn usages_addresses_and_the_serial_number_are_shown_and_nothing_is_left_blank() {
+    let shown =
+        |file: &str| said(&claviger(&["inspect", "--at", AT]).arg(bad_inputs().join(file)).output().unwrap());
+    let page = shown("aia_ssrf.der");
+    for line in [
+        "    Extended key usage   serverAuth",
+        "    Serial               36:8c:49:42:00:43:72:1d:b3:61:6b:36:a0:3c:e7:5e:a4:e3:5b:93",
+        "    Issuer at            http://169.254.169.254/",
+    ] {
+        assert!(page.contains(line), "{line}\n{page}");
+    }
+    let nameless = shown("san_empty_no_cn.der");
+    assert!(nameless.contains("    Issued To            (no subject)"), "{nameless}");
+    assert!(!nameless.contains("its Alternative Names are those of a server"), "{nameless}");
+}
+
+#[test]
+fn what_is_refused_is_said_to_be_that_and_how_a_passphrase_is_given() {
+    let shown =
+        |file: &str| said(&claviger(&["inspect", "--at", AT]).arg(bad_inputs().join(file)).output().unwrap());
+    assert!(shown("rsa_1024.der").contains("rsa_1024.der: refused\n"));
+    let locked = shown("p12_fn_traversal.p12");
+    assert!(
+        locked.contains(": needs its passphrase\n") && locked.contains("--passphrase-file FILE"),
+        "{locked}"
+    );
+    let label = shown("san_alabel_ascii.der");
+    assert!(label.contains("xn--example-") && !label.contains("Xn--"), "{label}");
+    let missing = said(&claviger(&["inspect", "nowhere.pem"]).output().unwrap());
+    assert_eq!(missing, "claviger: there is no file nowhere.pem\n");
+    let host = said(&claviger(&["inspect", "nowhere.example"]).output().unwrap());
+    assert!(host.contains("write nowhere.example:443"), "{host}");
+}
+
+#[test]
 fn the_renewed_certificate_is_identified_by_its_expiration() {
     let shop = Workshop::new();
     std::fs::rename(shop.path("leaf.pem"), shop.path("old.pem")).unwrap();

@@ -242,6 +242,22 @@ impl Certificate {
         self.names_as_issuer(issuer) && self.verifies_with(&issuer.0.public_key)
     }
 
+    /// Refuses the private half of its own RSA key: the certificate binds the key to RSASSA-PSS (RFC 4055, 1.2), with which
+    /// no token here signs alone, so that it has another name. Any other key passes: whether it fits is not asked.
+    ///
+    /// # Errors
+    /// `key.algorithm`.
+    pub fn refuse_unbound(&self, key: &PublicKey) -> Result<(), Refusal> {
+        let own = self.public_key();
+        let is_rsa = matches!(own.kind(), PublicKeyKind::Rsa { .. });
+        if !is_rsa || own == key || own.key_bits() != key.key_bits() {
+            return Ok(());
+        }
+        let what = "the certificate binds its key to RSASSA-PSS, and such keys are not used here";
+        let repair = "Ask for a certificate of an ordinary RSA key, or EC P-256; this one can be kept without its key.";
+        Err(Refusal::new("key.algorithm", what, repair).at(self.display_name()))
+    }
+
     /// Whether a client that asks for this host takes it: by its alternative names only, never by a common name.
     pub fn covers_host(&self, host: &str) -> bool {
         // A host with an empty label is none, even where a certificate names it just so.

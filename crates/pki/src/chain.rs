@@ -8,6 +8,7 @@
 mod arrange;
 mod client;
 mod finding;
+mod obstacle;
 mod published;
 mod series;
 
@@ -16,7 +17,7 @@ use std::collections::HashMap;
 use crate::path::{Known, Options};
 use crate::{Certificate, DistinguishedName, Finding, Refusal, UnixTime};
 
-pub use arrange::{Arranged, arrange, arrange_for, arrange_with_lists, refuse_crowd};
+pub use arrange::{Arranged, arrange, arrange_for, arrange_with_lists, deduplicated, refuse_crowd};
 pub use published::published;
 pub use series::Series;
 
@@ -56,11 +57,15 @@ impl Chain {
         self.root.is_some()
     }
 
+    /// Whether the search was given up within its budget: there may be a better chain than this.
+    pub fn was_cut_off(&self) -> bool {
+        self.findings.iter().any(|finding| finding.code == "chain.budget")
+    }
+
     /// The last certificate of a chain that ends before a root: the certificate of its issuer is what is missing. None
     /// also where the search was cut off, because then nobody knows.
     pub fn gap(&self) -> Option<&Certificate> {
-        let was_cut_off = self.findings.iter().any(|finding| finding.code == "chain.budget");
-        self.served.last().filter(|_| !self.is_complete() && !was_cut_off)
+        self.served.last().filter(|_| !self.is_complete() && !self.was_cut_off())
     }
 
     /// The last moment at which every certificate that is sent is valid: the earliest end among them. `None` when
@@ -77,10 +82,15 @@ pub struct Pool {
     by_subject: HashMap<Vec<u8>, Vec<Certificate>>,
     /// Those that may sign CRLs and nothing else.
     crl_issuers: HashMap<Vec<u8>, Vec<Certificate>>,
+    /// A few of each name that may sign neither: who signed all the same is told.
+    powerless: HashMap<Vec<u8>, Vec<Certificate>>,
 }
 
+/// Certificates of one name that may sign nothing and are kept in mind, at most.
+const MAX_POWERLESS: usize = 8;
+
 impl Pool {
-    /// Takes the certificates that may issue certificates or CRLs; others are left out, and so is the same one twice.
+    /// Takes the certificates that may issue certificates or CRLs; others are kept in mind only to say that they may not.
     pub fn new(certificates: impl IntoIterator<Item = Certificate>) -> Self {
         let mut pool = Self::default();
         for certificate in certificates {
@@ -96,6 +106,10 @@ impl Pool {
         } else if certificate.key_usages().contains(&CRL_SIGN) {
             &mut self.crl_issuers
         } else {
+            let same_name = self.powerless.entry(certificate.subject().canonical()).or_default();
+            if same_name.len() < MAX_POWERLESS && !same_name.contains(&certificate) {
+                same_name.push(certificate);
+            }
             return false;
         };
         let same_name = by_name.entry(certificate.subject().canonical()).or_default();
@@ -119,6 +133,17 @@ impl Pool {
         both.into_iter().flatten().flatten()
     }
 
+    /// Those whose name and key identifier fit `certificate`'s issuer, and that may issue nothing; signatures are not
+    /// checked.
+    pub(crate) fn powerless<'a>(
+        &'a self,
+        certificate: &'a Certificate,
+    ) -> impl Iterator<Item = &'a Certificate> {
+        let name = certificate.issuer().canonical();
+        let both = [self.crl_issuers.get(&name), self.powerless.get(&name)];
+        both.into_iter().flatten().flatten().filter(|candidate| certificate.names_as_issuer(candidate))
+    }
+
     /// Those whose name and key identifier fit `certificate`'s issuer; signatures are not checked.
     pub(crate) fn candidates<'a>(
         &'a self,
@@ -134,7 +159,7 @@ impl Pool {
 ///
 /// Never fails: whether it holds is its verdict; gaps, loops and a search that ran over [`MAX_CHECKS`] are findings
 /// (`chain.incomplete`, `chain.root_missing`, `chain.expired`, `chain.expires_before_leaf`, `chain.loop`,
-/// `chain.budget`), and so is what only some clients, or no client at all, can do (`chain.client_cannot_build`).
+/// `chain.budget`; where the issuer is here and is none, `chain.not_ca` or `chain.key_usage`), and so is what only some clients, or no client at all, can do (`chain.client_cannot_build`).
 pub fn build(leaf: &Certificate, known: &Known<'_>, options: &Options<'_>) -> Chain {
     Series::new(*known, options.clone()).chain(leaf)
 }

@@ -8,6 +8,7 @@ mod entry;
 mod parse;
 mod scope;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ use crate::{Certificate, DistinguishedName, Finding, Fingerprint, Refusal, Sever
 use entry::Entries;
 pub use entry::{Reason, Revoked};
 pub(crate) use scope::{ALL_REASONS, PointName, Scope, directory_name, named_directory, read_reasons};
+
+/// Keys with which a signature is tried, at most, where nothing but a name says whose it is.
+const MAX_KEYS_TRIED: usize = 32;
 
 /// One CRL. Two are equal when their DER is.
 #[derive(Clone)]
@@ -136,13 +140,34 @@ impl Crl {
         self.entries().find(serial, issuer, &self.0.issuer)
     }
 
+    /// What it says about each of these certificates, in their order. Time: linear in the length of the list and in how many
+    /// there are.
+    pub fn revoked_among<'c>(
+        &self,
+        certificates: impl IntoIterator<Item = &'c Certificate>,
+    ) -> Vec<Option<Revoked>> {
+        let mut wanted = entry::Wanted::new(certificates);
+        self.entries().find_all(&mut wanted, &self.0.issuer);
+        wanted.answers
+    }
+
+    /// Whether one of these issued it: see [`Self::is_signed_by`]. Of those whose name fits, no more than a few dozen keys
+    /// are tried.
+    pub fn is_signed_by_any<'c>(&self, certificates: impl IntoIterator<Item = &'c Certificate>) -> bool {
+        let mut tried = HashSet::new();
+        let fitting = certificates.into_iter().filter(|issuer| self.names_as_issuer(issuer));
+        let mut keys = fitting.filter(|issuer| tried.insert(issuer.key_id())).take(MAX_KEYS_TRIED);
+        keys.any(|issuer| self.verifies_with(issuer))
+    }
+
     /// Whether `issuer` issued it: the name, the key identifier where both have one, the right to sign CRLs where its
     /// key usages are given, and the signature.
     pub fn is_signed_by(&self, issuer: &Certificate) -> bool {
         self.names_as_issuer(issuer) && self.verifies_with(issuer)
     }
 
-    /// What is odd about it at this moment: `crl.not_yet_valid`, `crl.expired`, `cert.ext_critical`, `sig.sha1`.
+    /// What is odd about it at this moment: `crl.not_yet_valid`, `crl.expired`, `cert.ext_critical`,
+    /// `name.control_char`, `sig.sha1`.
     pub fn findings(&self, now: UnixTime) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut warn = |code, what: String, repair: &str| {
@@ -169,6 +194,10 @@ impl Crl {
             let what =
                 format!("the list has a critical extension ({oid}) that is unknown here; it is not used");
             warn("cert.ext_critical", what, "Ask the issuer for a list without it.");
+        }
+        if self.issuer().has_control_characters() {
+            let what = "a control character stands in the issuer's name; it is shown escaped".to_owned();
+            warn("name.control_char", what, "Ask the issuer for a list without it.");
         }
         if self.has_weak_signature() {
             let what = format!("the list is signed with {}", self.signature_algorithm());

@@ -229,7 +229,7 @@ impl Csr {
         format::pem_write::csr(&self.der)
     }
 
-    /// What is odd about it: `csr.cn_not_in_san`, `name.control_char`, `san.*`, `sig.sha1`, and what the key has.
+    /// What is odd about it: `csr.cn_not_in_san`, `cert.no_name`, `name.control_char`, `san.*`, `sig.sha1`, and what the key has.
     pub fn findings(&self) -> Vec<Finding> {
         self.findings.clone()
     }
@@ -270,9 +270,13 @@ impl Wishes {
         } else if extension.is(extension::BASIC_CONSTRAINTS) && extension::read_is_ca(value)? {
             return Err(bad_extension("the CSR asks to become a CA (CA:TRUE)"));
         } else if extension.is(extension::KEY_USAGE)
-            && extension::read_key_usage(value)? & usage::KEY_CERT_SIGN != 0
+            && extension::read_key_usage(value)? & (usage::KEY_CERT_SIGN | usage::CRL_SIGN) != 0
         {
-            return Err(bad_extension("the CSR asks for the right to sign certificates (keyCertSign)"));
+            let what = "the CSR asks for the right to sign certificates or their revocation lists \
+                (keyCertSign, cRLSign)";
+            return Err(bad_extension(what));
+        } else if extension.is(extension::NAME_CONSTRAINTS) {
+            return Err(bad_extension("the CSR asks for name constraints, which only a CA has"));
         }
         Ok(())
     }
@@ -307,6 +311,10 @@ fn findings(subject: &DistinguishedName, key: &PublicKey, names: &[SubjectAltNam
     if subject.has_control_characters() {
         let what = "the subject contains a control character".to_owned();
         warn("name.control_char", what, "Make the CSR again with the subject typed anew.");
+    }
+    if subject.common_name().is_none_or(|name| name.trim().is_empty()) && names.is_empty() {
+        let what = "the CSR asks for neither an alternative name nor a common name".to_owned();
+        warn("cert.no_name", what, "Make the CSR again with the host name as an alternative name.");
     }
     if let Some(host) = subject.common_name().and_then(san::host_name)
         && names.first() != Some(&host)

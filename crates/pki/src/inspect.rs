@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::chain::arrange_for;
+use crate::chain::{arrange_for, deduplicated, refuse_crowd};
 use crate::finding::abridged;
 use crate::format::{self, Contents, Item, KdfBudget, Object};
 use crate::{Blocklist, Certificate, Crl, Csr, Finding, KeyId, PublicKey, Refusal, UnixTime};
@@ -17,7 +17,7 @@ pub struct Inspection {
     pub accepted: bool,
     /// The format, as in [`Contents::format`]; empty when the file could not be read.
     pub format: String,
-    /// What is in it, in its order.
+    /// What is in it, in its order; of a refused file what stands before the fault.
     pub items: Vec<InspectedItem>,
     /// What the file calls each of the items, in the same order: any characters, never to be trusted.
     pub friendly_names: Vec<Option<String>>,
@@ -51,6 +51,15 @@ impl InspectedItem {
 }
 
 impl Inspection {
+    /// Adds what was noticed by looking at other things, too; of many findings of one kind only how many there are.
+    pub fn notice(&mut self, findings: Vec<Finding>) {
+        if findings.is_empty() {
+            return;
+        }
+        self.findings.extend(findings);
+        self.findings = abridged(std::mem::take(&mut self.findings), TOLD_OF_EACH);
+    }
+
     /// Refuses what holds a key of the list, as import does: `key.weak.blocklist`, each key once, before the other
     /// findings.
     pub fn refuse_known_keys(&mut self, list: &Blocklist) {
@@ -77,15 +86,24 @@ pub fn inspect_within(
     now: UnixTime,
     budget: &mut KdfBudget,
 ) -> Inspection {
-    match format::read_within(bytes, passphrase, budget) {
-        Ok(contents) => inspect_contents(contents, now),
-        Err(refusal) => Inspection {
-            accepted: false,
-            format: String::new(),
-            items: Vec::new(),
-            friendly_names: Vec::new(),
-            findings: vec![refusal.into()],
-        },
+    match format::read_partly(bytes, passphrase, budget) {
+        (contents, Ok(())) => inspect_contents(contents, now),
+        (contents, Err(refusal)) => refused(contents, refusal),
+    }
+}
+
+/// A file that is not taken, with what was read before the fault. Of one that is too much nothing is shown.
+fn refused(mut contents: Contents, refusal: Refusal) -> Inspection {
+    if refusal.code.starts_with("limit.") || contents.items.is_empty() {
+        contents.items.clear();
+        contents.format = "";
+    }
+    Inspection {
+        accepted: false,
+        format: contents.format.to_owned(),
+        friendly_names: contents.items.iter().map(|item| item.friendly_name.clone()).collect(),
+        items: contents.items.into_iter().map(shown).collect(),
+        findings: vec![refusal.into()],
     }
 }
 
@@ -103,7 +121,7 @@ fn inspect_contents(contents: Contents, now: UnixTime) -> Inspection {
             Object::PrivateKey(key) => findings.extend(key.public_key().findings()),
         }
     }
-    for finding in chain_findings(certificates, keys.first(), now) {
+    for finding in chain_findings(certificates, keys.first().map(|key| key.id()).as_ref(), now) {
         // An exhausted search is what import refuses a file for.
         if finding.code == "chain.budget" { refusals.push(finding) } else { findings.push(finding) }
     }
@@ -132,26 +150,29 @@ fn shown(item: Item) -> InspectedItem {
 }
 
 /// The keys in the file; the same one in two forms counts once.
-fn distinct_keys(items: &[Item]) -> Vec<KeyId> {
-    let mut keys = Vec::new();
+fn distinct_keys(items: &[Item]) -> Vec<&PublicKey> {
+    let mut keys: Vec<&PublicKey> = Vec::new();
     for item in items {
         if let Object::PrivateKey(key) = &item.object
-            && !keys.contains(&key.id())
+            && !keys.iter().any(|known| known.id() == key.id())
         {
-            keys.push(key.id());
+            keys.push(key.public_key());
         }
     }
     keys
 }
 
-fn key_refusal(keys: &[KeyId], certificates: &[Certificate]) -> Option<Refusal> {
+fn key_refusal(keys: &[&PublicKey], certificates: &[Certificate]) -> Option<Refusal> {
     match keys {
         [] => None,
-        [key] if certificates.is_empty() || certificates.iter().any(|one| one.key_id() == *key) => None,
+        [key] if certificates.is_empty() || certificates.iter().any(|one| one.key_id() == key.id()) => None,
         [key] => {
-            let what = "the private key belongs to none of the certificates in the file";
-            let repair = "Send the key together with its own certificate, or each alone.";
-            Some(Refusal::new("key.mismatch", what, repair).at(format!("key {key}")))
+            let bound = certificates.iter().find_map(|one| one.refuse_unbound(key).err());
+            Some(bound.unwrap_or_else(|| {
+                let what = "the private key belongs to none of the certificates in the file";
+                let repair = "Send the key together with its own certificate, or each alone.";
+                Refusal::new("key.mismatch", what, repair).at(format!("key {}", key.id()))
+            }))
         }
         [..] => {
             let what = format!("the file holds {} different private keys", keys.len());
@@ -166,9 +187,12 @@ fn key_refusal(keys: &[KeyId], certificates: &[Certificate]) -> Option<Refusal> 
 
 /// Findings about a chain make sense only where several certificates belong together: not for a list of roots.
 fn chain_findings(certificates: Vec<Certificate>, key: Option<&KeyId>, now: UnixTime) -> Vec<Finding> {
-    let only_roots = certificates.iter().all(|one| one.is_ca() && one.is_self_issued());
-    if certificates.len() < 2 || only_roots {
+    if certificates.len() < 2 {
         return Vec::new();
+    }
+    if certificates.iter().all(|one| one.is_ca() && one.is_self_issued()) {
+        let crowd = refuse_crowd(&certificates).err().map(Finding::from);
+        return crowd.into_iter().chain(deduplicated(&certificates)).collect();
     }
     arrange_for(certificates, key, now).chain.findings
 }

@@ -178,6 +178,11 @@ impl SubjectAltName {
             Self::Other { kind: "unknown", .. } => {
                 warn("san.syntax", "an alternative name of a kind that does not exist", ask);
             }
+            Self::Other { kind: "directoryName", der }
+                if directory_name(der).is_some_and(|name| name.has_control_characters()) =>
+            {
+                warn("name.control_char", "a name contains a control character, and is never matched", ask);
+            }
             Self::Ip(_) | Self::Uri(_) | Self::Other { .. } => {}
         }
         findings

@@ -566,12 +566,17 @@ fn csr(common_name: &str, extensions: &[Vec<u8>], signer: u8) -> Vec<u8> {
 #[test]
 fn requests() {
     let certificate_sign = extension(15, CRITICAL, &[3, 2, 2, 4]);
+    let list_sign = extension(15, CRITICAL, &[3, 2, 1, 2]);
+    let constraints = extension(30, CRITICAL, &seq(&[&tlv(0xa0, &[&seq(&[&tlv(0x82, &[b"a.example"])])])]));
     let names = |names: &[&str]| vec![dns_names(names)];
     judge(&[
         input("sound", csr("a.example", &names(&["a.example"]), 1), Clean),
         input("by another key", csr("a.example", &names(&["a.example"]), 2), Refused("csr.signature")),
         input("CA:TRUE", csr("a.example", &[ca()], 1), Refused("csr.extension")),
         input("keyCertSign", csr("a.example", &[certificate_sign], 1), Refused("csr.extension")),
+        input("cRLSign", csr("a.example", &[list_sign], 1), Refused("csr.extension")),
+        input("name constraints", csr("a.example", &[constraints], 1), Refused("csr.extension")),
+        input("no name at all", csr("", &[], 1), Noticed("cert.no_name")),
         input(
             "the same twice",
             csr("a.example", &[names(&["a"]), names(&["b"])].concat(), 1),
@@ -671,7 +676,18 @@ fn loops_and_crowds_of_cas_take_milliseconds() {
     // Sixty keys under one name, each vouched for by the next.
     let ring: Vec<Vec<u8>> =
         (0..60).map(|number| Fields::ca("CA", 100 + number, "CA", 100 + (number + 1) % 60).der()).collect();
-    for (members, code) in [(vec![up, down], "chain.loop"), (crowd, "chain.budget"), (ring, "chain.budget")] {
+    // Fourteen CAs, the last of which was issued by the first: more than a chain can have.
+    let ca_name = |number: u8| if number.is_multiple_of(14) { "CA".to_owned() } else { format!("C{number}") };
+    let long: Vec<Vec<u8>> = (0..14)
+        .map(|n| Fields::ca(&ca_name(n), 100 + n, &ca_name(n + 1), 100 + (n + 1) % 14).der())
+        .collect();
+    let sets = [
+        (vec![up, down], "chain.loop"),
+        (long, "chain.loop"),
+        (crowd, "chain.budget"),
+        (ring, "chain.budget"),
+    ];
+    for (members, code) in sets {
         let all: Vec<&Vec<u8>> = std::iter::once(&leaf).chain(&members).collect();
         let (bytes, started) = (file(&all), Instant::now());
         let inspection = inspect(&bytes, None, NOW);

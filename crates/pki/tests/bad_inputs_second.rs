@@ -499,3 +499,105 @@ fn a_request_whose_signature_cannot_be_checked_is_not_called_forged() {
     };
     look(csr_of(&spki, &right, sign)).is_clean();
 }
+
+// ---- what people really have ----
+
+#[test]
+fn text_of_programs_is_read() {
+    let text = pem("CERTIFICATE", &leaf());
+    // Without the mark in front, and as a string in JSON.
+    let utf16 = |order: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(order).collect() };
+    look(utf16(u16::to_le_bytes)).is_clean();
+    look(utf16(u16::to_be_bytes)).is_clean();
+    look(format!("{{\"certificate\":\"{}\"}}", text.replace('\n', "\\n"))).is_clean();
+    look(text.replace('\n', "\\r\\n")).is_clean();
+    look(text.replacen('\n', "\\x", 1)).is_refused("pem.base64");
+    look(text.replacen("MI", "M\\I", 1)).is_refused("pem.base64");
+    look(pem("PKCS #7 SIGNED DATA", &p7(&leaf()))).is_clean();
+}
+
+#[test]
+fn a_key_that_is_bound_to_another_padding_is_not_called_a_stranger() {
+    let (private, public) = rsa_key();
+    let spki = bits(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10], &public);
+    let certificate = Fields { spki, ..Fields::server() }.der();
+    look(&certificate).is_clean();
+    let together = pem("RSA PRIVATE KEY", &private) + &pem("CERTIFICATE", &certificate);
+    look(together).is_refused("key.algorithm");
+    let stranger = pem("RSA PRIVATE KEY", &rsa_key().0) + &pem("CERTIFICATE", &certificate);
+    look(stranger).is_refused("key.mismatch");
+}
+
+#[test]
+fn of_a_refused_file_is_shown_what_stands_before_the_fault() {
+    let inverted = Fields { not_before: "20270101000000Z".to_owned(), ..Fields::server() }.der();
+    let seen = look(pem("CERTIFICATE", &leaf()) + &pem("CERTIFICATE", &inverted));
+    seen.is_refused("cert.validity");
+    assert!(matches!(&seen.0.items[..], [InspectedItem::Certificate(one)] if one.der() == leaf()));
+    assert_eq!((seen.0.format.as_str(), seen.0.friendly_names.len()), ("pem", 1));
+    let crowd = look(ed25519_key(1).repeat(51));
+    assert!(crowd.0.items.is_empty() && crowd.0.format.is_empty(), "too much is not shown");
+}
+
+#[test]
+fn parts_that_nobody_reads_are_der_all_the_same() {
+    let long_oid = tlv(6, &[&[0x2a], &[0x83; 63], &[3]]);
+    let deep = (0..100).fold(vec![5, 0], |inner, _| seq(&[&inner]));
+    let names = dns_names(&["a.example"]);
+    // issuerAltName, policies, mappings, constraints of policies, inhibitAnyPolicy.
+    for number in [18, 32, 33, 36, 54] {
+        look(with(vec![names.clone(), extension(number, &[], &seq(&[&seq(&[&long_oid])]))]))
+            .is_refused("der.oid");
+        look(with(vec![names.clone(), extension(number, &[], &deep)])).is_refused("der.depth");
+    }
+    let registered =
+        |octets: &[u8]| extension(17, &[], &seq(&[&tlv(0x82, &[b"a.example"]), &tlv(0x88, &[octets])]));
+    look(with(vec![registered(&long_oid[2..])])).is_refused("der.oid");
+    look(with(vec![registered(&[0x2a, 3, 4])])).is_clean();
+}
+
+#[test]
+fn addresses_of_the_freshest_lists_are_judged_too() {
+    let point = |url: &[u8]| seq(&[&seq(&[&tlv(0xa0, &[&tlv(0xa0, &[&tlv(0x86, &[url])])])])]);
+    let freshest = |url: &[u8]| look(with(vec![dns_names(&["a.example"]), extension(46, &[], &point(url))]));
+    freshest(b"http://169.254.169.254/").is_noticed("net.blocked");
+    freshest(b"http://crl.example/delta.crl").is_clean();
+}
+
+#[test]
+fn control_characters_are_found_in_names_within_names() {
+    let directory = tlv(0xa4, &[&name("a\u{0}b")]);
+    let names = extension(17, &[], &seq(&[&tlv(0x82, &[b"a.example"]), &directory]));
+    look(with(vec![names])).is_noticed("name.control_char");
+    let times = [&b"20261101000000Z"[..], b"20261231000000Z"].map(|time| tlv(0x18, &[time]));
+    let list = |issuer: &str, extensions: &[u8]| {
+        let content = seq(&[&[2, 1, 1], ED25519, &name(issuer), &times.concat(), extensions]);
+        seq(&[&content, ED25519, &tlv(3, &[&[0], key(100).sign(&content).as_ref()])])
+    };
+    look(list("CA", &[])).is_clean();
+    look(list("C\u{0}A", &[])).is_noticed("name.control_char");
+    let deep = (0..100).fold(vec![5, 0], |inner, _| seq(&[&inner]));
+    look(list("CA", &tlv(0xa0, &[&seq(&[&extension(28, CRITICAL, &deep)])]))).is_refused("der.depth");
+}
+
+#[test]
+fn a_list_of_roots_is_judged_as_import_does() {
+    let root = |number: u8| Fields::ca("Root", number, "Root", number).der();
+    let file = |numbers: &[u8]| -> String {
+        numbers.iter().map(|number| pem("CERTIFICATE", &root(*number))).collect()
+    };
+    look(file(&[1, 2, 3])).is_clean();
+    look(file(&[1, 2, 1])).is_noticed("chain.deduplicated");
+    look(file(&(1..=60).collect::<Vec<_>>())).is_refused("chain.budget");
+}
+
+#[test]
+fn what_is_noticed_later_is_told_in_some_hundreds_too() {
+    let Look(mut seen) = look(leaf());
+    let of_kind =
+        |code| look(with(vec![dns_names(&["_"])])).0.findings.into_iter().find(|one| one.code == code);
+    let one = of_kind("san.syntax").unwrap();
+    seen.notice(vec![one; 1000]);
+    assert_eq!(seen.findings.len(), 200);
+    assert!(seen.findings[199].what.contains("800 more"), "{}", seen.findings[199].what);
+}

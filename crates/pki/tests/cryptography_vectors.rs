@@ -186,7 +186,6 @@ const REFUSED: &[(&str, &[&str])] = &[
             "x509/custom/crl_inner_outer_mismatch.der",
             "x509/custom/crl_inval_cert_issuer_entry_ext.pem",
             "x509/custom/crl_invalid_time.der",
-            "x509/custom/crl_unrecognized_extension.der",
             "x509/custom/crl_unsupported_reason.pem",
         ],
     ),

@@ -36,6 +36,9 @@ const ID_PE: [u8; 7] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01];
 /// id-ad, 1.3.6.1.5.5.7.48.
 const ID_AD: [u8; 7] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30];
 
+/// The number of registeredID among the GeneralNames: an object identifier without its tag.
+const REGISTERED_ID: u8 = 8;
+
 const USAGES: [&str; 9] = [
     "digitalSignature",
     super::NON_REPUDIATION,
@@ -114,8 +117,8 @@ impl Extensions {
             Known::AuthorityKeyId => self.authority_key_id = read_authority_key_id(checked(value)?)?,
             Known::NameConstraints => count_subtrees(checked(value)?)?,
             Known::AuthorityAccess => self.read_access(checked(value)?)?,
-            Known::CrlPoints => self.crl_urls = read_crl_points(checked(value)?)?,
-            Known::Harmless => {}
+            Known::CrlPoints => self.crl_urls.extend(read_crl_points(checked(value)?)?),
+            Known::Harmless => drop(checked(value)?),
             Known::No if extension.critical => self.unknown_critical.push(oid_to_dotted(extension.oid)?),
             Known::No => {}
         }
@@ -157,9 +160,10 @@ enum Known {
     AuthorityKeyId,
     NameConstraints,
     AuthorityAccess,
+    /// cRLDistributionPoints, and freshestCRL, which is built alike.
     CrlPoints,
-    /// Known to clients, and without consequence here even when critical: policies, issuerAltName, freshestCRL,
-    /// TLS feature, subjectInfoAccess.
+    /// Known to clients, and without consequence here even when critical: policies, issuerAltName, TLS feature,
+    /// subjectInfoAccess.
     Harmless,
     No,
 }
@@ -181,11 +185,11 @@ impl<'a> Extension<'a> {
             (Some([17]), _) => Known::SubjectAltName,
             (Some([19]), _) => Known::BasicConstraints,
             (Some([30]), _) => Known::NameConstraints,
-            (Some([31]), _) => Known::CrlPoints,
+            (Some([31 | 46]), _) => Known::CrlPoints,
             (Some([35]), _) => Known::AuthorityKeyId,
             (Some([37]), _) => Known::ExtendedKeyUsage,
             (_, Some([1])) => Known::AuthorityAccess,
-            (Some([18 | 32 | 33 | 36 | 46 | 54]), _) | (_, Some([11 | 24])) => Known::Harmless,
+            (Some([18 | 32 | 33 | 36 | 54]), _) | (_, Some([11 | 24])) => Known::Harmless,
             _ => Known::No,
         }
     }
@@ -208,6 +212,9 @@ fn read_names(value: &[u8]) -> Result<Vec<SubjectAltName>, Refusal> {
             ));
         }
         let name = list.any()?;
+        if name.tag == tag::context(REGISTERED_ID) {
+            format::der::check_oid(name.value)?;
+        }
         names.push(san::read_general_name(name.tag, name.value, name.whole));
     }
     Ok(names)

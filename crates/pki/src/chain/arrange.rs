@@ -38,7 +38,7 @@ pub fn arrange_with_lists(
     crls: &[Crl],
     now: UnixTime,
 ) -> Arranged {
-    let sent = certificates.len();
+    let copies = deduplicated(&certificates);
     let distinct = without_duplicates(certificates);
     let Some(leaf) = find_leaf(&distinct, wanted).cloned() else {
         let verdict = Err(Refusal::new("chain.nothing", "there is no certificate", "Give the leaf's file."));
@@ -59,9 +59,7 @@ pub fn arrange_with_lists(
     if unrelated.iter().any(Certificate::is_ca) {
         name_the_gap(&mut chain);
     }
-    if distinct.len() < sent {
-        chain.findings.push(deduplicated(sent - distinct.len(), &leaf));
-    }
+    chain.findings.extend(copies);
     if is_reordered(&distinct, &chain) {
         let what = "the certificates were not in order; they are now, the leaf first";
         chain.findings.push(finding("chain.reordered", Severity::Info, what, &leaf, "Nothing."));
@@ -139,9 +137,14 @@ fn is_reordered(certificates: &[Certificate], chain: &Chain) -> bool {
     !sent.eq(members.iter().copied())
 }
 
-fn deduplicated(count: usize, leaf: &Certificate) -> Finding {
-    let what = format!("{count} certificates were there more than once; the copies were dropped");
-    finding("chain.deduplicated", Severity::Info, what, leaf, "Nothing.")
+/// Says how many copies of certificates were dropped, at the first that there are copies of: `chain.deduplicated`.
+pub fn deduplicated(certificates: &[Certificate]) -> Option<Finding> {
+    let mut seen = HashSet::new();
+    let mut copies = certificates.iter().filter(|certificate| !seen.insert(certificate.fingerprint()));
+    let first = copies.next()?;
+    let what =
+        format!("{} certificates were there more than once; the copies were dropped", 1 + copies.count());
+    Some(finding("chain.deduplicated", Severity::Info, what, first, "Nothing."))
 }
 
 fn unrelated_finding(unrelated: &[Certificate]) -> Finding {

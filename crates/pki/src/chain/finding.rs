@@ -1,17 +1,29 @@
 //! What is wrong with a chain, and what to do about it.
 
+use super::obstacle::looped;
 use super::series::Ended;
 use super::{Chain, MAX_CHECKS, client};
 use crate::path::search::Budget;
-use crate::{Certificate, Finding, Severity, UnixTime};
+use crate::{Certificate, Finding, Refusal, Severity, UnixTime};
 
-pub(super) fn findings(chain: &Chain, ended: Ended, now: UnixTime, budget: &mut Budget) -> Vec<Finding> {
+/// `obstacle` is why the chain ends where its last certificate's issuer is here.
+pub(super) fn findings(
+    chain: &Chain,
+    ended: Ended,
+    obstacle: Option<&Refusal>,
+    now: UnixTime,
+    budget: &mut Budget,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !chain.is_complete() {
         if ended.is_looped {
-            findings.push(looped(chain));
+            findings.extend(chain.served.last().map(looped).as_ref().map(in_the_way));
         }
-        findings.push(if ended.is_exhausted { cut_off() } else { gap(chain) });
+        findings.push(match obstacle {
+            Some(obstacle) => in_the_way(obstacle),
+            None if ended.is_exhausted => cut_off(),
+            None => gap(chain),
+        });
     }
     let leaf_end = chain.served.first().map(Certificate::not_after);
     let root = chain.root.iter().filter(|_| !leads_itself(chain));
@@ -102,14 +114,11 @@ fn ends_first(member: &Certificate, chain: &Chain) -> Finding {
     )
 }
 
-fn looped(chain: &Chain) -> Finding {
-    Finding {
-        code: "chain.loop",
-        severity: Severity::Warning,
-        what: "the CAs issued each other, and none of them leads to a root".to_owned(),
-        place: chain.served.last().map(Certificate::display_name).unwrap_or_default(),
-        repair: "Import the root certificate.".to_owned(),
-    }
+/// A chain that is not built to its end is an error, as at every other limit; who is no CA is told, and others may know
+/// another way.
+fn in_the_way(obstacle: &Refusal) -> Finding {
+    let severity = if obstacle.code == "chain.budget" { Severity::Error } else { Severity::Warning };
+    Finding { severity, ..Finding::from(obstacle.clone()) }
 }
 
 /// The search was cut off.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::finding::findings;
+use super::obstacle::obstacle;
 use super::{Chain, Pool};
 use crate::path::search::{Budget, Memory};
 use crate::path::{self, Anchors, Best, Known, Options, Purpose};
@@ -48,7 +49,11 @@ impl<'a> Series<'a> {
         let ended = Ended { is_looped: best.is_looped, is_exhausted: best.is_exhausted };
         let mut chain = Chain::from(best);
         let mut again = Budget::new(budget.memory);
-        chain.findings = findings(&chain, ended, self.options.at, &mut again);
+        let obstacle = if ended.is_exhausted { None } else { obstacle(&chain, &self.pool, &mut again) };
+        chain.findings = findings(&chain, ended, obstacle.as_ref(), self.options.at, &mut again);
+        if let Some(obstacle) = obstacle {
+            chain.verdict = Err(obstacle);
+        }
         self.memory = again.memory;
         self.memory.forget(leaf);
         chain
@@ -150,6 +155,21 @@ mod tests {
         }
         let codes: Vec<_> = series.chain(&leaves[2]).findings.iter().map(|finding| finding.code).collect();
         assert!(codes.contains(&"chain.expires_before_leaf"), "findings are those of this leaf: {codes:?}");
+    }
+
+    #[test]
+    fn a_key_with_many_certificates_is_asked_once() {
+        let (above, below) = (key(), key());
+        let twins: Vec<_> = (0..30)
+            .map(|number| {
+                let issuer = format!("Above {number}");
+                signed("Issuing", &below, (&issuer, &above), Purpose::Intermediate { path_len: 0 })
+            })
+            .collect();
+        let mut series = Series::learning(Pool::new(twins), NOW);
+        let ca = signed("Below", &key(), ("Issuing", &below), Purpose::Intermediate { path_len: 0 });
+        assert_eq!(series.chain(&ca).served.len(), 2);
+        assert_eq!(series.memory.signatures(), 1);
     }
 
     #[test]

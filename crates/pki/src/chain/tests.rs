@@ -2,7 +2,7 @@ use super::*;
 use crate::issue::{self, Purpose, Template};
 use crate::name::{Attribute, AttributeType};
 use crate::testing::{self, TestSigner};
-use crate::{DistinguishedName, KeyAlgorithm, Signer, path};
+use crate::{DistinguishedName, KeyAlgorithm, Severity, Signer, path};
 
 const NOW: UnixTime = UnixTime(1_795_305_600);
 const DAY: i64 = 86_400;
@@ -132,7 +132,55 @@ fn only_those_who_may_issue_and_did_are_taken() {
     let leaf = root.leaf();
     assert_eq!(codes(&build(&leaf, &pool(&[&impostor.root(3000)]), NOW)), ["chain.incomplete"]);
     let no_ca = root.issue(template(root.name.clone(), &root.key, Purpose::TlsServer, 30));
-    assert_eq!(codes(&build(&leaf, &pool(&[&no_ca]), NOW)), ["chain.incomplete"]);
+    let chain = build(&leaf, &pool(&[&no_ca]), NOW);
+    assert_eq!((codes(&chain), chain.served.len()), (vec!["chain.not_ca"], 1));
+}
+
+#[test]
+fn an_issuer_that_is_here_and_may_not_issue_is_named_and_not_missed() {
+    let (root, issuing, impostor) = (ca("Root"), ca("Issuing"), ca("Issuing"));
+    let (leaf, anchor) = (issuing.leaf(), root.root(3000));
+    let no_ca = root.issue(template(issuing.name.clone(), &issuing.key, Purpose::TlsServer, 300));
+    let chain = build(&leaf, &pool(&[&no_ca, &anchor]), NOW);
+    let finding = &chain.findings[0];
+    assert_eq!((codes(&chain), finding.severity), (vec!["chain.not_ca"], Severity::Warning));
+    assert_eq!(finding.place, "Issuing");
+    assert!(finding.what.contains("a.example") && finding.what.contains("basicConstraints"), "{finding:?}");
+    assert!(!finding.repair.contains("missing"), "{finding:?}");
+    assert_eq!(chain.verdict.unwrap_err().code, "chain.not_ca");
+    // The same name and another key: that one signed nothing, so the true one is what is missing.
+    let other = root.issue(template(impostor.name.clone(), &impostor.key, Purpose::TlsServer, 300));
+    assert_eq!(codes(&build(&leaf, &pool(&[&other, &anchor]), NOW)), ["chain.incomplete"]);
+    // The right certificate of the same CA beside it: nothing is wrong.
+    let intermediate = root.certify(&issuing, 300);
+    assert!(codes(&build(&leaf, &pool(&[&no_ca, &intermediate, &anchor]), NOW)).is_empty());
+}
+
+#[test]
+fn a_ca_whose_key_usage_forbids_it_to_issue_is_named() {
+    let (root, issuing) = (ca("Root"), ca("Issuing"));
+    let (leaf, anchor) = (issuing.leaf(), root.root(3000));
+    let silent = without_cert_sign(&issuing, &root);
+    let chain = build(&leaf, &pool(&[&silent, &anchor]), NOW);
+    assert_eq!((codes(&chain), chain.served.len()), (vec!["chain.key_usage"], 1));
+    assert!(chain.findings[0].what.contains("keyCertSign"), "{:?}", chain.findings);
+    // One step further up it is the same.
+    let below = ca("Below");
+    let lower = issuing.certify(&below, 200);
+    let chain = build(&below.leaf(), &pool(&[&lower, &silent, &anchor]), NOW);
+    assert_eq!((chain.served.len(), codes(&chain)), (2, vec!["chain.key_usage"]));
+}
+
+/// A CA's certificate with cRLSign alone as its key usage.
+fn without_cert_sign(certified: &Ca, by: &Ca) -> Certificate {
+    let below = Purpose::Intermediate { path_len: 3 };
+    let wanted = template(certified.name.clone(), &certified.key, below, 300);
+    let wanted = Template { issuer: by.name.clone(), ..wanted };
+    let mut tbs = issue::to_be_signed(&wanted, by.key.algorithm().certificate_scheme()).unwrap();
+    // A BIT STRING of one octet: keyCertSign and cRLSign are its bits 5 and 6.
+    let at = tbs.windows(4).position(|window| window == [0x03, 0x02, 0x01, 0x06]).unwrap();
+    tbs[at + 3] = 0x02;
+    Certificate::parse(&issue::sign(&tbs, &by.key).unwrap()).unwrap()
 }
 
 #[test]
@@ -155,7 +203,15 @@ fn a_long_way_ends_at_the_limit() {
     let chain = build(&cas[0].leaf(), &Pool::new(known), NOW);
     assert_eq!(chain.served.len(), MAX_LENGTH);
     // More of them stand below the last than its path length allows.
-    assert_eq!(codes(&chain), ["chain.root_missing", "chain.client_cannot_build"]);
+    assert_eq!(codes(&chain), ["chain.budget", "chain.client_cannot_build"]);
+    let finding = &chain.findings[0];
+    assert_eq!((finding.severity, finding.place.as_str()), (Severity::Error, "CA 9"));
+    assert!(finding.what.contains("longer than 10 certificates"), "{finding:?}");
+    assert_eq!((chain.gap(), chain.verdict.as_ref().unwrap_err().code), (None, "chain.budget"));
+    // Ten and no more are known: there the next one is what is missing.
+    let known = cas.windows(2).take(9).map(|pair| pair[1].certify(&pair[0], 300));
+    let chain = build(&cas[0].leaf(), &Pool::new(known), NOW);
+    assert_eq!((chain.served.len(), codes(&chain)[0]), (MAX_LENGTH, "chain.root_missing"));
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The entries of a CRL, read one after the other (RFC 5280, 5.3).
 
+use std::collections::HashMap;
+
 use super::scope::directory_name;
 use crate::certificate::parse_time;
 use crate::tlv::{Reader, Tlv, only, tag, unexpected};
-use crate::{DistinguishedName, Refusal, UnixTime};
+use crate::{Certificate, DistinguishedName, Refusal, UnixTime};
 
 /// ENUMERATED.
 const ENUMERATED: u8 = 0x0a;
@@ -147,6 +149,19 @@ impl<'a> Entries<'a> {
         None
     }
 
+    /// As [`Self::find`], for all that are wanted, in one pass.
+    pub(super) fn find_all(mut self, wanted: &mut Wanted<'_>, own_issuer: &DistinguishedName) {
+        let mut about = wanted.of(&[own_issuer.canonical()]);
+        // All were read without a fault when the list was parsed.
+        while let Ok(Some(raw)) = self.next() {
+            let Ok(extensions) = Extensions::read(raw.extensions) else { return };
+            if let Some(names) = extensions.issuer {
+                about = wanted.of(&named_issuer(names).unwrap_or_default());
+            }
+            wanted.found(&about, raw.serial, Revoked { at: raw.at, reason: extensions.reason });
+        }
+    }
+
     fn next(&mut self) -> Result<Option<Raw<'a>>, Refusal> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -157,6 +172,48 @@ impl<'a> Entries<'a> {
         let extensions = fields.optional(tag::SEQUENCE)?;
         fields.end()?;
         Ok(Some(Raw { serial, at, extensions }))
+    }
+}
+
+/// Certificates that are looked for among the entries, by issuer and serial number: however many there are of each, no
+/// entry costs more than a look-up.
+pub(super) struct Wanted<'c> {
+    /// The number of each issuer, by its canonical name.
+    issuers: HashMap<Vec<u8>, usize>,
+    /// For each issuer the places of its certificates, by their serial numbers.
+    places: Vec<HashMap<&'c [u8], Vec<usize>>>,
+    /// What was found, by the place of the certificate.
+    pub(super) answers: Vec<Option<Revoked>>,
+}
+
+impl<'c> Wanted<'c> {
+    /// Begins with the certificates to look for.
+    pub(super) fn new(certificates: impl IntoIterator<Item = &'c Certificate>) -> Self {
+        let mut wanted = Self { issuers: HashMap::new(), places: Vec::new(), answers: Vec::new() };
+        for certificate in certificates {
+            let next = wanted.places.len();
+            let issuer = *wanted.issuers.entry(certificate.issuer().canonical()).or_insert(next);
+            if issuer == next {
+                wanted.places.push(HashMap::new());
+            }
+            wanted.places[issuer].entry(certificate.serial()).or_default().push(wanted.answers.len());
+            wanted.answers.push(None);
+        }
+        wanted
+    }
+
+    /// The numbers of the issuers with these names.
+    fn of(&self, names: &[Vec<u8>]) -> Vec<usize> {
+        names.iter().filter_map(|name| self.issuers.get(name).copied()).collect()
+    }
+
+    /// The first entry about a certificate counts.
+    fn found(&mut self, issuers: &[usize], serial: &[u8], revoked: Revoked) {
+        for issuer in issuers {
+            for place in self.places[*issuer].remove(serial).into_iter().flatten() {
+                self.answers[place] = Some(revoked);
+            }
+        }
     }
 }
 

@@ -110,7 +110,11 @@ impl Extensions {
         let mut rest = Reader::new(list.value);
         let mut seen: Vec<&[u8]> = Vec::with_capacity(4);
         while !rest.is_empty() {
-            let oid = read.take(&mut rest).map_err(|_| syntax("crlExtensions"))?;
+            let (oid, critical, value) = extension(&mut rest).map_err(|_| syntax("crlExtensions"))?;
+            if is_read(oid) {
+                format::der::check(value).map_err(|refusal| refusal.at("crlExtensions"))?;
+            }
+            read.take(oid, critical, value).map_err(|_| syntax("crlExtensions"))?;
             if seen.contains(&oid) || seen.len() > 100 {
                 return Err(syntax("crlExtensions"));
             }
@@ -119,14 +123,8 @@ impl Extensions {
         Ok(read)
     }
 
-    /// Understands one extension, or notes that nobody here does; gives its identifier.
-    fn take<'a>(&mut self, list: &mut Reader<'a>) -> Result<&'a [u8], Refusal> {
-        let mut fields = Reader::new(list.expect(tag::SEQUENCE)?.value);
-        let oid = fields.expect(tag::OID)?.value;
-        let critical = fields.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.value != [0]);
-        let value = fields.expect(tag::OCTET_STRING)?.value;
-        fields.end()?;
-        format::der::check(value)?;
+    /// Understands one extension, or notes that nobody here does.
+    fn take(&mut self, oid: &[u8], critical: bool, value: &[u8]) -> Result<(), Refusal> {
         match oid.strip_prefix(&ID_CE) {
             Some([20]) => {
                 self.number = Some(number(value)?);
@@ -143,8 +141,24 @@ impl Extensions {
             Some(_) | None if critical => self.unknown_critical.push(oid_to_dotted(oid)?),
             Some(_) | None => {}
         }
-        Ok(oid)
+        Ok(())
     }
+}
+
+/// Whether the value of an extension is looked at: CRL number, base of a delta, scope, key of the issuer. The others are
+/// octets of somebody else.
+fn is_read(oid: &[u8]) -> bool {
+    matches!(oid.strip_prefix(&ID_CE), Some([20 | 27 | 28 | 35]))
+}
+
+/// The next extension: its identifier, whether it is critical, and its value.
+fn extension<'a>(list: &mut Reader<'a>) -> Result<(&'a [u8], bool, &'a [u8]), Refusal> {
+    let mut fields = Reader::new(list.expect(tag::SEQUENCE)?.value);
+    let oid = fields.expect(tag::OID)?.value;
+    let critical = fields.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.value != [0]);
+    let value = fields.expect(tag::OCTET_STRING)?.value;
+    fields.end()?;
+    Ok((oid, critical, value))
 }
 
 /// A CRL number: not negative.

@@ -1,10 +1,10 @@
 use super::*;
 use crate::extension::{Criticality, extension};
-use crate::issue::{algorithm_identifier, assemble};
+use crate::issue::{self, Purpose, Template, algorithm_identifier, assemble};
 use crate::name::{Attribute, AttributeType};
 use crate::testing::{self, TestSigner};
 use crate::tlv::{self, tag};
-use crate::{KeyAlgorithm, Signer};
+use crate::{KeyAlgorithm, PublicKey, Signer};
 use const_oid::ObjectIdentifier;
 
 /// 2026-11-22T00:00:00Z.
@@ -109,6 +109,61 @@ fn an_indirect_list_speaks_of_the_issuer_named_last() {
     let found = |serial: u8, issuer: &DistinguishedName| crl.revoked(&[serial], issuer).is_some();
     assert_eq!([1, 2, 3, 4].map(|serial| found(serial, &own)), [true, false, false, true]);
     assert_eq!([1, 2, 3, 4].map(|serial| found(serial, &other)), [false, true, true, false]);
+}
+
+#[test]
+fn of_many_certificates_it_says_what_it_says_of_each() {
+    let (own, other) = (name("CRL issuer"), name("CA"));
+    let draft = Draft::new(&own).with(&[1], &[&reason(1)]).with(&[1], &[]).with(&[2], &[&about(&other)]);
+    let crl = draft.with(&[3], &[]).with(&[4], &[&about(&own)]).crl(&testing::signer(KeyAlgorithm::Ed25519));
+    let issued: Vec<Certificate> = [&own, &other]
+        .into_iter()
+        .flat_map(|issuer| (1..=5).chain([1]).map(move |serial| certificate(serial, issuer)))
+        .collect();
+    let each: Vec<_> = issued.iter().map(|one| crl.revoked(one.serial(), one.issuer())).collect();
+    assert_eq!(crl.revoked_among(&issued), each);
+    assert_eq!(each.iter().flatten().count(), 5, "1 twice and 4 of its own, 2 and 3 of the other");
+    assert_eq!(each[0].map(|entry| entry.reason), Some(Reason::KeyCompromise), "the first entry counts");
+}
+
+#[test]
+fn few_keys_are_tried_on_a_signature() {
+    let (ca, signer) = (name("CA"), testing::signer(KeyAlgorithm::Ed25519));
+    let crl = Draft::new(&ca).crl(&signer);
+    let issuer = |signer: &TestSigner| {
+        let template = template(&ca, &ca, signer.public_key());
+        let tbs = issue::to_be_signed(&template, signer.algorithm().certificate_scheme()).unwrap();
+        Certificate::parse(&issue::sign(&tbs, signer).unwrap()).unwrap()
+    };
+    let impostor = || issuer(&testing::signer(KeyAlgorithm::Ed25519));
+    let right = issuer(&signer);
+    let few: Vec<_> = (0..3).map(|_| impostor()).chain([right.clone()]).collect();
+    assert!(crl.is_signed_by_any(&few) && !crl.is_signed_by_any(&few[..3]));
+    let crowd: Vec<_> = (0..MAX_KEYS_TRIED).map(|_| impostor()).chain([right]).collect();
+    assert!(!crl.is_signed_by_any(&crowd));
+}
+
+/// A certificate of `issuer` with this serial number.
+fn certificate(serial: u8, issuer: &DistinguishedName) -> Certificate {
+    let signer = testing::signer(KeyAlgorithm::Ed25519);
+    let template = Template { serial: vec![serial], ..template(issuer, &name("leaf"), signer.public_key()) };
+    let tbs = issue::to_be_signed(&template, signer.algorithm().certificate_scheme()).unwrap();
+    Certificate::parse(&issue::sign(&tbs, &signer).unwrap()).unwrap()
+}
+
+fn template(issuer: &DistinguishedName, subject: &DistinguishedName, key: &PublicKey) -> Template {
+    Template {
+        serial: vec![1],
+        issuer: issuer.clone(),
+        subject: subject.clone(),
+        public_key: key.clone(),
+        not_before: NOW.plus(-86_400),
+        not_after: NOW.plus(86_400),
+        names: Vec::new(),
+        purpose: Purpose::Root,
+        authority_key_id: None,
+        ca_issuers_url: None,
+    }
 }
 
 #[test]

@@ -163,7 +163,8 @@ fn check_primitive(tag: u8, content: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-fn check_oid(content: &[u8]) -> Result<(), Refusal> {
+/// Checks the content of an object identifier. Refuses `der.oid`.
+pub(crate) fn check_oid(content: &[u8]) -> Result<(), Refusal> {
     let refuse = |what: &str| Err(Refusal::new("der.oid", what, "Ask its maker for a sound one."));
     if content.len() > MAX_OID {
         return refuse("an object identifier is longer than 64 octets");

@@ -51,8 +51,13 @@ fn read(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     if !store.is_authentic(&passphrase) {
         return Err(pbe::wrong_passphrase());
     }
+    let before = reading.contents.items.len();
     for entry in &store.entries {
         read_entry(entry, &passphrase, reading).map_err(|refusal| entry.locate(refusal))?;
+    }
+    if reading.contents.items.len() == before {
+        let what = "there is neither a certificate nor a private key in the key store";
+        return Err(Refusal::new("input.empty", what, "Choose another file."));
     }
     if store.entries.iter().any(|entry| matches!(entry.kind, Kind::Key { .. })) {
         let what = "the key store encrypts its private keys in a way that no longer protects them well";

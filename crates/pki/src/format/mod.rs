@@ -171,6 +171,33 @@ pub fn read_within(
     passphrase: Option<&str>,
     budget: &mut KdfBudget,
 ) -> Result<Contents, Refusal> {
+    let (contents, done) = read_partly(bytes, passphrase, budget);
+    done.map(|()| contents)
+}
+
+/// As [`read_within`]; of a file that is refused with what was read before the fault, to be shown and nothing else.
+pub(crate) fn read_partly(
+    bytes: &[u8],
+    passphrase: Option<&str>,
+    budget: &mut KdfBudget,
+) -> (Contents, Result<(), Refusal>) {
+    let found = check_size(bytes, passphrase).and_then(|()| {
+        FORMATS.iter().find(|format| (format.sniff)(bytes)).ok_or_else(|| unrecognised(bytes))
+    });
+    let mut contents = Contents { format: "", items: Vec::new(), findings: Vec::new() };
+    let format = match found {
+        Ok(format) => format,
+        Err(refusal) => return (contents, Err(refusal)),
+    };
+    contents.format = format.name;
+    let mut reading = Reading { passphrase, budget: budget.draw(), tally: Tally::default(), contents };
+    let done = (format.charge)(bytes, &mut reading.budget).and_then(|()| (format.read)(bytes, &mut reading));
+    budget.settle(&reading.budget);
+    (reading.contents, done)
+}
+
+/// Refuses what is too little or too much to be looked at.
+fn check_size(bytes: &[u8], passphrase: Option<&str>) -> Result<(), Refusal> {
     if bytes.is_empty() {
         return Err(Refusal::new("input.empty", "the file is empty", "Choose the file again."));
     }
@@ -186,14 +213,7 @@ pub fn read_within(
         let what = format!("the passphrase is longer than {MAX_PASSPHRASE} bytes");
         return Err(Refusal::new("input.too_large", what, "Look whether a file was pasted in its place."));
     }
-    let Some(format) = FORMATS.iter().find(|format| (format.sniff)(bytes)) else {
-        return Err(unrecognised(bytes));
-    };
-    let contents = Contents { format: format.name, items: Vec::new(), findings: Vec::new() };
-    let mut reading = Reading { passphrase, budget: budget.draw(), tally: Tally::default(), contents };
-    let done = (format.charge)(bytes, &mut reading.budget).and_then(|()| (format.read)(bytes, &mut reading));
-    budget.settle(&reading.budget);
-    done.map(|()| reading.contents)
+    Ok(())
 }
 
 /// Says as closely as possible why nothing fits.

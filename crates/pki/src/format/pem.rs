@@ -41,7 +41,7 @@ fn meaning(label: &str) -> Result<Meaning, Refusal> {
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Meaning::Read(&x509::CSR),
         "X509 CRL" | "CRL" => Meaning::Read(&x509::CRL),
         "TRUSTED CERTIFICATE" => Meaning::Read(&openssl_trusted::FORMAT),
-        "PKCS7" | "CMS" => Meaning::Read(&pkcs7::FORMAT),
+        "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => Meaning::Read(&pkcs7::FORMAT),
         "PKCS12" => Meaning::Read(&pkcs12::FORMAT),
         "PRIVATE KEY" => Meaning::Read(&pkcs8::PLAIN),
         "ENCRYPTED PRIVATE KEY" => Meaning::Read(&pkcs8::ENCRYPTED),
@@ -68,12 +68,14 @@ pub(super) fn is_bare_base64(bytes: &[u8]) -> bool {
     text.starts_with(b"MI") && text.iter().all(is_base64)
 }
 
-/// Looks at a text with one octet for each character. UTF-16 is told by the mark in front of it; what is beyond Latin-1
-/// stays no ASCII. The copy is wiped: there may be a key in it.
+/// Looks at a text with one octet for each character. UTF-16 is told by the mark in front of it, or by the zero beside
+/// its first two characters; what is beyond Latin-1 stays no ASCII. The copy is wiped: there may be a key in it.
 fn of_octets<T>(bytes: &[u8], look: impl FnOnce(&[u8]) -> T) -> T {
     let (units, order): (_, fn([u8; 2]) -> u16) = match bytes {
         [0xff, 0xfe, units @ ..] => (units, u16::from_le_bytes),
         [0xfe, 0xff, units @ ..] => (units, u16::from_be_bytes),
+        [1..=u8::MAX, 0, 1..=u8::MAX, 0, ..] => (bytes, u16::from_le_bytes),
+        [0, 1..=u8::MAX, 0, 1..=u8::MAX, ..] => (bytes, u16::from_be_bytes),
         _ => return look(bytes),
     };
     let mut text = Zeroizing::new(Vec::with_capacity(units.len() / 2));
@@ -232,11 +234,13 @@ fn read_label(bytes: &[u8], start: usize) -> Option<(String, usize)> {
     is_plain.then(|| (String::from_utf8_lossy(label).into_owned(), start + length + DASHES.len()))
 }
 
-/// Base64 with white space anywhere; the padding must be right where it is given.
+/// Base64 with white space anywhere, also as JSON and environment files write it (`\n`); the padding must be right where
+/// it is given.
 fn decode(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let mut out = Zeroizing::new(Vec::with_capacity(body.len() / 4 * 3 + 3));
     let (mut bits, mut count, mut padding) = (0_u32, 0_usize, 0_usize);
-    for byte in body {
+    let mut octets = body.iter();
+    while let Some(byte) = octets.next() {
         let value = match byte {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
@@ -248,6 +252,7 @@ fn decode(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
                 continue;
             }
             b' ' | b'\t' | b'\r' | b'\n' => continue,
+            b'\\' if matches!(octets.next(), Some(b'n' | b'r' | b't')) => continue,
             _ => return Err(bad_base64()),
         };
         if padding > 0 {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::Anchors;
 use super::facts::Facts;
 use crate::chain::{MAX_CHECKS, MAX_LENGTH, Pool};
-use crate::{Certificate, Crl, Fingerprint, Refusal, UnixTime};
+use crate::{Certificate, Crl, Fingerprint, KeyId, Refusal, UnixTime};
 
 /// Certificates put on top of a path, at most, in one search: branches that meet again cost no signature checks.
 const MAX_STEPS: usize = 1000;
@@ -25,8 +25,8 @@ const MAX_REMEMBERED: usize = 10_000;
 /// What was found out and holds for other questions over the same certificates, too: nothing is worked out twice.
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// Signatures that were checked, by what was signed and by whom.
-    checked: HashMap<Fingerprint, Vec<(Fingerprint, bool)>>,
+    /// Signatures that were checked, by what was signed and by which key: a CA may have many certificates for one key.
+    checked: HashMap<Fingerprint, Vec<(KeyId, bool)>>,
     /// Candidates for issuers, best first, by the issuer's name and key identifier as a certificate gives them.
     ranked: HashMap<Vec<u8>, Rc<Ranked>>,
     facts: HashMap<Fingerprint, Rc<Facts>>,
@@ -118,9 +118,11 @@ impl Budget {
     /// Whether `issuer` signed the certificate; `false`, too, when the budget is used up.
     pub(crate) fn is_signed(&mut self, certificate: &Certificate, issuer: &Certificate) -> bool {
         let is_own = certificate.fingerprint() == issuer.fingerprint();
-        self.check(certificate.fingerprint(), issuer, |issuer| {
+        let verify = |issuer: &Certificate| {
             if is_own { certificate.is_self_signed() } else { certificate.is_signed_by(issuer) }
-        })
+        };
+        (is_own || certificate.names_as_issuer(issuer))
+            && self.check(certificate.fingerprint(), issuer, verify)
     }
 
     /// As [`Self::is_signed`], for a CRL; only the signature.
@@ -135,7 +137,8 @@ impl Budget {
         verify: impl FnOnce(&Certificate) -> bool,
     ) -> bool {
         let known = self.memory.checked.entry(signed).or_default();
-        if let Some((_, verifies)) = known.iter().find(|(by, _)| *by == issuer.fingerprint()) {
+        let key = issuer.key_id();
+        if let Some((_, verifies)) = known.iter().find(|(by, _)| *by == key) {
             return *verifies;
         }
         if self.checks == 0 {
@@ -144,7 +147,7 @@ impl Budget {
         }
         self.checks -= 1;
         let verifies = verify(issuer);
-        known.push((issuer.fingerprint(), verifies));
+        known.push((key, verifies));
         verifies
     }
 
@@ -280,6 +283,6 @@ fn ranked(pool: &Pool, top: &Certificate, at: UnixTime) -> Ranked {
 }
 
 /// Whether both stand for the same CA: cross-signed twins have one name and one key.
-fn is_same_ca(one: &Certificate, other: &Certificate) -> bool {
+pub(crate) fn is_same_ca(one: &Certificate, other: &Certificate) -> bool {
     one.key_id() == other.key_id() && one.subject().matches(other.subject())
 }

@@ -143,8 +143,11 @@ fn a_ca_issues_only_where_it_may() {
     let (anchor, upper, lower, leaf) =
         (root.root(), root.certify(&first, 0), first.certify(&second, 0), second.leaf());
     assert_eq!(ask(&leaf, &[&upper, &lower], &[&anchor], &[]).unwrap_err(), "chain.path_length");
-    // A leaf that signs is no CA, so it is not even a candidate.
+    // A leaf that signs is no CA, so it is not even a candidate; that it did is said.
     let end = root.issue(second.name.clone(), &second.key, issue::Purpose::TlsServer);
+    assert_eq!(ask(&leaf, &[&end], &[&anchor], &[]).unwrap_err(), "chain.not_ca");
+    let stranger = ca("Second");
+    let end = root.issue(stranger.name.clone(), &stranger.key, issue::Purpose::TlsServer);
     assert_eq!(ask(&leaf, &[&end], &[&anchor], &[]).unwrap_err(), "chain.untrusted");
 }
 

@@ -9,7 +9,8 @@ use outbound::IpNet;
 use pki::chain::{Arranged, arrange_with_lists};
 use pki::format::pem_write;
 use pki::{Blocklist, Certificate, Crl, Finding, KeyId, Severity, UnixTime};
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::destination::{Destination, Existing, Mode};
 use super::explain::{self, Root, Why};
@@ -103,6 +104,26 @@ impl Chain {
     }
 }
 
+/// What `chain --json` prints. Its certificates are made one by one while it is written: each takes more memory as JSON
+/// than as a certificate.
+#[derive(Serialize)]
+struct ChainJson<'a> {
+    complete: bool,
+    served: Certificates<'a>,
+    root: Option<Value>,
+    unrelated: Certificates<'a>,
+    explanation: &'a [String],
+    findings: Vec<Value>,
+}
+
+struct Certificates<'a>(&'a [Certificate]);
+
+impl Serialize for Certificates<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(report::certificate_json))
+    }
+}
+
 /// The chain, and what is to be said about it.
 struct Built {
     arranged: Arranged,
@@ -166,18 +187,16 @@ impl Built {
         })
     }
 
-    fn json(&self, sentences: &[String]) -> Value {
-        let all = |certificates: &[Certificate]| -> Vec<Value> {
-            certificates.iter().map(report::certificate_json).collect()
-        };
-        json!({
-            "complete": self.arranged.chain.is_complete(),
-            "served": all(&self.arranged.chain.served),
-            "root": self.arranged.chain.root.as_ref().map(report::certificate_json),
-            "unrelated": all(&self.arranged.unrelated),
-            "explanation": sentences,
-            "findings": report::findings_json(&self.findings),
-        })
+    fn json<'a>(&'a self, explanation: &'a [String]) -> ChainJson<'a> {
+        let chain = &self.arranged.chain;
+        ChainJson {
+            complete: chain.is_complete(),
+            served: Certificates(&chain.served),
+            root: chain.root.as_ref().map(report::certificate_json),
+            unrelated: Certificates(&self.arranged.unrelated),
+            explanation,
+            findings: report::findings_json(&self.findings),
+        }
     }
 
     fn page(&self, sentences: &[String], ink: Ink, now: UnixTime) -> String {

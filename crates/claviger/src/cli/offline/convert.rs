@@ -208,6 +208,10 @@ impl Convert {
         if has_key && self.open_key {
             eprintln!("  The private key in it is not encrypted: whoever can read it is the server.");
         }
+        if !has_key && self.to == Form::P12 {
+            let why = if self.no_key { "it was left out" } else { "there was none in what was given" };
+            eprintln!("Mind: no private key is in it: {why}.");
+        }
         if self.legacy {
             eprintln!(
                 "Mind: 3DES and SHA-1 are for devices that read nothing newer. Whoever gets this file can guess its \

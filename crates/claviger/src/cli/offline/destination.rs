@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 use crate::cli::file;
 
@@ -62,7 +62,7 @@ impl Destination {
             }
             return Ok(Self::Over(path.to_owned()));
         }
-        file::check_new(path).context("nothing is written over without --force")?;
+        file::check_new(path).map_err(|error| anyhow!("{error:#}, or write over it with --force"))?;
         Ok(Self::New(path.to_owned()))
     }
 

@@ -128,12 +128,23 @@ fn read_limited(from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 fn cannot_read(name: &str, error: io::Error) -> anyhow::Error {
-    let is_missing = error.kind() == io::ErrorKind::NotFound;
-    let error = anyhow!(error).context(format!("cannot read {name}"));
-    if is_missing && !name.contains(['/', ':']) {
-        return error.context(format!("there is no file {name}; for a TLS server, write {name}:443"));
+    match error.kind() {
+        io::ErrorKind::NotFound if may_be_host(name) => {
+            anyhow!("there is no file {name}; for a TLS server, write {name}:443")
+        }
+        io::ErrorKind::NotFound => anyhow!("there is no file {name}"),
+        io::ErrorKind::IsADirectory => anyhow!("{name} is a directory: name the files in it"),
+        _ => anyhow!(error).context(format!("cannot read {name}")),
     }
-    error
+}
+
+/// Endings that files have and hosts have not.
+const ENDINGS: [&str; 14] =
+    ["pem", "crt", "cer", "der", "key", "csr", "crl", "p12", "pfx", "p7b", "p7c", "p8", "jks", "txt"];
+
+fn may_be_host(name: &str) -> bool {
+    let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    !name.contains(['/', ':']) && !ENDINGS.contains(&ending.as_str())
 }
 
 /// Reads a moment as RFC 3339 writes it.
@@ -152,6 +163,12 @@ pub fn now() -> UnixTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_may_be_a_host_is_taken_for_one() {
+        let may_be = ["shop.example", "localhost", "leaf.pem", "dir/leaf", "Shop.PFX"].map(may_be_host);
+        assert_eq!(may_be, [true, true, false, false, false]);
+    }
 
     #[test]
     fn a_moment_is_read_with_its_offset() {

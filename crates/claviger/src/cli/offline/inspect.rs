@@ -162,9 +162,18 @@ fn pages(looked: &[Looked<'_>], now: UnixTime) -> String {
     page.into_text()
 }
 
+/// Of what nothing is shown: whether a passphrase is missing, or something is wrong with it.
+fn refused_words(inspection: &Inspection) -> &'static str {
+    match inspection.findings.first().map(|finding| finding.code) {
+        Some("pass.needed") => "needs its passphrase",
+        Some("pass.wrong") => "the passphrase does not open it",
+        Some(_) | None => "refused",
+    }
+}
+
 fn headline(inspection: &Inspection) -> String {
     if inspection.format.is_empty() {
-        return "cannot be read".to_owned();
+        return refused_words(inspection).to_owned();
     }
     let count =
         |wanted: fn(&InspectedItem) -> bool| inspection.items.iter().filter(|one| wanted(one)).count();
@@ -176,6 +185,9 @@ fn headline(inspection: &Inspection) -> String {
     ];
     let there = counts.iter().filter(|(count, _)| *count > 0);
     let things: Vec<String> = there.map(|(count, what)| report::counted(*count, what)).collect();
+    if things.is_empty() && inspection.format == served::FORMAT {
+        return "nothing was shown".to_owned();
+    }
     let things = if things.is_empty() { "nothing in it".to_owned() } else { things.join(" and ") };
     let refused = if inspection.accepted { "" } else { ", refused" };
     format!("{}, {things}{refused}", inspection.format)

@@ -17,6 +17,8 @@ use crate::cli::ink::Ink;
 
 /// Names shown to people, at most; programs get all.
 const NAMES_SHOWN: usize = 20;
+/// Addresses of one kind shown to people, at most.
+const ADDRESSES_SHOWN: usize = 4;
 const DAY: i64 = 24 * 60 * 60;
 
 /// The object that `inspect --json` promises. Its items are made one by one while it is written: there may be ten
@@ -234,7 +236,7 @@ impl Page {
         };
         self.head(kind, &certificate.display_name());
         self.friendly_name(beside);
-        self.field("Issued To", &certificate.subject().to_string());
+        self.field("Issued To", &subject_of(certificate));
         self.field("Issued By", &certificate.issuer().to_string());
         self.names(certificate.names());
         self.field("Expiration", &expiration(certificate, beside.now));
@@ -245,9 +247,39 @@ impl Page {
         );
         self.field("Key", &certificate.public_key().label());
         self.field("Signature", &certificate.signature_algorithm());
-        self.field("Serial", &certificate.serial_decimal());
+        self.usages(certificate);
+        self.field("Serial", &serial(certificate));
+        self.addresses(certificate);
         self.field("SHA-256", &certificate.fingerprint().to_string());
         self.field("Key id", &certificate.key_id().to_string());
+    }
+
+    /// What the key may be used for; nothing is said where nothing is limited.
+    fn usages(&mut self, certificate: &Certificate) {
+        let (usages, extended) = (certificate.key_usages(), certificate.extended_key_usages());
+        if !usages.is_empty() {
+            self.field("Key usage", &usages.join(", "));
+        }
+        if !extended.is_empty() {
+            self.field("Extended key usage", &extended.join(", "));
+        }
+    }
+
+    /// Where more can be had, as it says itself; nothing of it is asked.
+    fn addresses(&mut self, certificate: &Certificate) {
+        let addresses = [
+            ("Issuer at", certificate.ca_issuer_urls()),
+            ("OCSP at", certificate.ocsp_urls()),
+            ("CRL at", certificate.crl_urls()),
+        ];
+        for (label, urls) in addresses.into_iter().filter(|(_, urls)| !urls.is_empty()) {
+            let mut shown: Vec<String> =
+                urls.iter().take(ADDRESSES_SHOWN).map(|url| inert(url).into_owned()).collect();
+            if urls.len() > ADDRESSES_SHOWN {
+                shown.push(format!("and {} more", urls.len() - ADDRESSES_SHOWN));
+            }
+            self.field(label, &shown.join(", "));
+        }
     }
 
     fn csr(&mut self, csr: &Csr, beside: &Beside<'_>) {
@@ -334,13 +366,22 @@ impl Page {
         let severity = self.ink.severity(finding.severity);
         let padding = " ".repeat("warning".len().saturating_sub(finding.severity.name().len()));
         let _ = writeln!(self.text, "\n  {severity}{padding}  {}", sentence(&finding.what));
-        for line in [&finding.place, &finding.repair] {
+        let repair = repair(finding);
+        for line in [finding.place.as_str(), repair] {
             // Of what was put right already, the repair is just this.
             if !line.is_empty() && line != "Nothing." {
                 let _ = writeln!(self.text, "           {line}");
             }
         }
         let _ = writeln!(self.text, "           {}", self.ink.faint(finding.code));
+    }
+}
+
+/// What to do about it, here.
+fn repair(finding: &Finding) -> &str {
+    match finding.code {
+        "pass.needed" => "Give its passphrase with --passphrase-file FILE; on a terminal it is asked for.",
+        _ => &finding.repair,
     }
 }
 
@@ -352,10 +393,28 @@ fn readable(name: &SubjectAltName) -> String {
     }
 }
 
+/// The subject; a server's certificate may do without.
+fn subject_of(certificate: &Certificate) -> String {
+    let subject = certificate.subject();
+    match (subject.is_empty(), certificate.names().is_empty()) {
+        (false, _) => subject.to_string(),
+        (true, false) => "(no subject: the alternative names count)".to_owned(),
+        (true, true) => "(no subject)".to_owned(),
+    }
+}
+
+/// The serial number as browsers and OpenSSL show it; JSON has the decimal number.
+fn serial(certificate: &Certificate) -> String {
+    certificate.serial().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
+}
+
 /// How it can be told from the others of a chain.
 fn role(certificate: &Certificate) -> &'static str {
     match (certificate.role(), certificate.issuer() == certificate.subject()) {
         (Role::Server, true) => "server, self-signed: Issued To and Issued By are the same, and it is no CA",
+        (Role::Server, false) if certificate.names().is_empty() => {
+            "server: it is no CA, and meant for nothing else"
+        }
         (Role::Server, false) => "server: its Alternative Names are those of a server; it is no CA",
         (Role::Client, _) => "client: shows who connects",
         (Role::Sign, _) => "signs documents or messages",
@@ -418,11 +477,18 @@ fn days(seconds: i64) -> String {
 pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let Some(first) = letters.next() else { return String::new() };
-    let mut sentence: String = first.to_uppercase().chain(letters).collect();
+    let mut sentence: String =
+        if begins_with_name(text) { text.to_owned() } else { first.to_uppercase().chain(letters).collect() };
     if !sentence.ends_with(['.', '!', '?']) {
         sentence.push('.');
     }
     sentence
+}
+
+/// Whether the first word is a name that is written as it is: a host name, an address, a file.
+fn begins_with_name(text: &str) -> bool {
+    let word = text.split(char::is_whitespace).next().unwrap_or_default().trim_end_matches(['.', ',', ':']);
+    word.contains("--") || word.contains(['.', '@', '/'])
 }
 
 /// So many of them: `1 certificate`, `3 certificates`.
@@ -461,6 +527,13 @@ mod tests {
                         chain.incomplete\n\n";
         assert_eq!(page.into_text(), expected);
         assert_eq!(findings_json(&[finding])[0]["where"], "CN=leaf");
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_unless_a_name_begins_it() {
+        let said =
+            ["the key is weak", "xn--a- is no label", "shop.example is the leaf", "wait"].map(sentence);
+        assert_eq!(said, ["The key is weak.", "xn--a- is no label.", "shop.example is the leaf.", "Wait."]);
     }
 
     #[test]

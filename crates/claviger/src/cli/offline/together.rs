@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use pki::crl::Revoked;
 use pki::inspect::InspectedItem;
 use pki::{Certificate, Crl, Finding, Severity};
 
@@ -20,36 +21,42 @@ pub fn sentences(looked: &[Looked<'_>]) -> Vec<String> {
 
 /// Adds a finding to whatever holds a certificate that is on one of the revocation lists.
 pub fn find_revoked(looked: &mut [Looked<'_>]) {
-    let items = |looked: &[Looked<'_>]| -> Vec<InspectedItem> {
-        looked.iter().flat_map(|one| one.inspection.items.iter().cloned()).collect()
-    };
-    let all = items(looked);
-    let lists: Vec<&Crl> = all
-        .iter()
-        .filter_map(|item| match item {
-            InspectedItem::Crl(crl) => Some(crl),
-            InspectedItem::Certificate(_) | InspectedItem::Csr(_) | InspectedItem::PrivateKey(_) => None,
-        })
-        .collect();
-    let signs = |crl: &Crl| {
-        all.iter().any(|item| matches!(item, InspectedItem::Certificate(issuer) if crl.is_signed_by(issuer)))
-    };
-    let lists: Vec<(&Crl, bool)> = lists.into_iter().map(|crl| (crl, signs(crl))).collect();
-    for one in looked {
-        let mut found = Vec::new();
-        for item in &one.inspection.items {
-            if let InspectedItem::Certificate(certificate) = item {
-                found.extend(
-                    lists.iter().filter_map(|(crl, is_signed)| revoked(certificate, crl, *is_signed)),
-                );
-            }
+    let items = || looked.iter().flat_map(|one| &one.inspection.items);
+    let certificates: Vec<&Certificate> = items().filter_map(certificate).collect();
+    let mut found: Vec<Vec<Finding>> = certificates.iter().map(|_| Vec::new()).collect();
+    for crl in items().filter_map(list) {
+        let answers = crl.revoked_among(certificates.iter().copied());
+        if answers.iter().all(Option::is_none) {
+            continue;
         }
-        one.inspection.findings.append(&mut found);
+        let is_signed = crl.is_signed_by_any(certificates.iter().copied());
+        for ((certificate, answer), found) in certificates.iter().zip(answers).zip(&mut found) {
+            found.extend(answer.map(|entry| revoked(certificate, entry, is_signed)));
+        }
+    }
+    let mut found = found.into_iter();
+    for one in looked {
+        let count = one.inspection.items.iter().filter_map(certificate).count();
+        let news: Vec<Finding> = found.by_ref().take(count).flatten().collect();
+        one.inspection.notice(news);
     }
 }
 
-fn revoked(certificate: &Certificate, crl: &Crl, is_signed: bool) -> Option<Finding> {
-    let entry = crl.revoked(certificate.serial(), certificate.issuer())?;
+fn certificate(item: &InspectedItem) -> Option<&Certificate> {
+    match item {
+        InspectedItem::Certificate(certificate) => Some(certificate),
+        InspectedItem::Crl(_) | InspectedItem::Csr(_) | InspectedItem::PrivateKey(_) => None,
+    }
+}
+
+fn list(item: &InspectedItem) -> Option<&Crl> {
+    match item {
+        InspectedItem::Crl(crl) => Some(crl),
+        InspectedItem::Certificate(_) | InspectedItem::Csr(_) | InspectedItem::PrivateKey(_) => None,
+    }
+}
+
+fn revoked(certificate: &Certificate, entry: Revoked, is_signed: bool) -> Finding {
     let (at, reason) = (entry.at, entry.reason.name());
     let (severity, what, repair) = if is_signed {
         let what = format!("the CA revoked this certificate on {at} ({reason})");
@@ -65,7 +72,7 @@ fn revoked(certificate: &Certificate, crl: &Crl, is_signed: bool) -> Option<Find
         (Severity::Warning, what, "Give the certificate of the list's issuer too.")
     };
     let place = certificate.display_name();
-    Some(Finding { code: "cert.revoked", severity, what, place, repair: repair.to_owned() })
+    Finding { code: "cert.revoked", severity, what, place, repair: repair.to_owned() }
 }
 
 /// Every certificate once, with the first place where it is.

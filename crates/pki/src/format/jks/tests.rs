@@ -56,6 +56,12 @@ fn key_entry(dotted: &str, parameters: &[u8], data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn a_store_without_anything_in_it_is_refused() {
+    assert_eq!(code(&jks(0, &[]), Some("x")), "input.empty");
+    assert_eq!(code(&jks(0, &[]), Some("y")), "pass.wrong");
+}
+
+#[test]
 fn a_jks_store_of_keytool_is_read() {
     let contents = read_file(SITE_JKS, Some("changeit")).unwrap();
     assert_eq!(contents.format, "jks");
@@ -111,7 +117,6 @@ fn the_first_version_is_read() {
     let contents = read_file(&old, Some("x")).unwrap();
     assert_eq!(listed(&contents), [("CN=Test Root".to_owned(), Some("r"))]);
     assert_eq!(code(&store(store::JKS_MAGIC, 3, 0, &[], "x"), Some("x")), "jks.malformed");
-    assert_eq!(code(&jks(0, &[]), Some("x")), "");
 }
 
 #[test]
@@ -206,8 +211,12 @@ fn a_secret_key_that_is_no_sealed_object_is_refused() {
     };
     let class =
         |fields: &[u8]| [&[0xac, 0xed, 0, 5, 0x73, 0x72, 0, 1, b'A'][..], &[0; 8], &[2], fields].concat();
-    assert_eq!(sealed(&class(&[0, 0, 0x78, 0x70])), "", "a class without fields");
-    assert_eq!(sealed(&class(&[0, 1, b'I', 0, 1, b'n', 0x78, 0x70, 0, 0, 0, 7])), "", "one number");
+    assert_eq!(sealed(&class(&[0, 0, 0x78, 0x70])), "input.empty", "a class without fields");
+    assert_eq!(
+        sealed(&class(&[0, 1, b'I', 0, 1, b'n', 0x78, 0x70, 0, 0, 0, 7])),
+        "input.empty",
+        "one number"
+    );
     assert_eq!(sealed(b"junk"), "jks.malformed");
     assert_eq!(sealed(&class(&[0xff, 0xff])), "jks.malformed");
     assert_eq!(sealed(&class(&[0, 1, b'I', 0, 1, b'n', 0x78, 0x70])), "jks.truncated");
