@@ -64,21 +64,25 @@ fn config(resolver: Arc<Resolver>) -> Result<ServerConfig, rustls::Error> {
 /// Remembers what was chosen for one connection, so that certificate and backend are of one snapshot.
 pub(crate) struct OneChoice {
     resolver: Arc<Resolver>,
-    chosen: OnceLock<Arc<Served>>,
+    chosen: OnceLock<(Arc<Served>, Arc<CertifiedKey>)>,
 }
 
 impl OneChoice {
     pub(crate) fn served(&self) -> Option<&Arc<Served>> {
-        self.chosen.get()
+        self.chosen.get().map(|(served, _)| served)
     }
 }
 
 impl ResolvesServerCert for OneChoice {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let (served, certified) = self.resolver.choose(&hello)?;
-        // A second hello, after a retry request, must get what the first one got.
-        let first = self.chosen.get_or_init(|| Arc::clone(&served));
-        (first.fingerprint == served.fingerprint).then_some(certified)
+        // A second hello, after a retry request, gets what the first one got, also when the certificate was replaced in
+        // between.
+        if let Some((_, certified)) = self.chosen.get() {
+            return Some(Arc::clone(certified));
+        }
+        let chosen = self.resolver.choose(&hello)?;
+        let (_, certified) = self.chosen.get_or_init(|| chosen);
+        Some(Arc::clone(certified))
     }
 }
 

@@ -165,6 +165,51 @@ async fn heads_have_their_size_and_time() {
 }
 
 #[tokio::test]
+async fn a_head_that_breaks_the_rules_is_refused_and_ends_the_connection() {
+    let server = start(None, limits()).await;
+    let next = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    for line in [
+        "x: a\0b",
+        "x: a\rb",
+        "x: a\r\n b",
+        "x : a",
+        " x: a",
+        "x y: a",
+        "x\0: a",
+        ": a",
+        "x",
+        "x\u{7f}: a",
+        "x: \u{1b}[31m",
+        "(x): a",
+    ] {
+        let answer =
+            talk(server.address, &format!("GET / HTTP/1.1\r\nhost: x\r\n{line}\r\n\r\n{next}")).await;
+        assert_eq!(status(&answer), "400", "{line:?}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{line:?}: {answer}");
+    }
+    for line in [
+        "GET / HTTP/1.1 x",
+        "GET /\0 HTTP/1.1",
+        "GET / /x HTTP/1.1",
+        "GET / HTTP/3.0",
+        "GET / HTTP/0.9",
+        "GET /",
+        "G\0T / HTTP/1.1",
+        "G(T / HTTP/1.1",
+        " / HTTP/1.1",
+        "\u{1b}",
+    ] {
+        let answer = talk(server.address, &format!("{line}\r\nhost: x\r\n\r\n{next}")).await;
+        assert!(["400", "505"].contains(&status(&answer)), "{line:?}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{line:?}: {answer}");
+    }
+    assert_eq!(
+        status(&talk(server.address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await),
+        "200"
+    );
+}
+
+#[tokio::test]
 async fn two_lengths_never_become_two_requests() {
     let server = start(None, limits()).await;
     for (head, body) in [

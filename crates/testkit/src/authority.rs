@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -146,9 +146,9 @@ fn leaf(names: &[&str], key: &TestSigner) -> Template {
 }
 
 fn template(subject: &str, issuer: &str, key: &PublicKey, what: (&[&str], Purpose)) -> Template {
-    static SERIAL: AtomicU8 = AtomicU8::new(1);
+    static SERIAL: AtomicU32 = AtomicU32::new(1);
     Template {
-        serial: vec![SERIAL.fetch_add(1, Ordering::Relaxed)],
+        serial: SERIAL.fetch_add(1, Ordering::Relaxed).to_be_bytes().to_vec(),
         issuer: common_name(issuer),
         subject: common_name(subject),
         public_key: key.clone(),

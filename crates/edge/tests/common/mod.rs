@@ -2,4 +2,5 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses its part")]
 
 pub mod client;
+pub mod hello;
 pub mod world;
