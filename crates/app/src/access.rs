@@ -1,6 +1,7 @@
 //! Who is asking: people by password and session, programs by API key.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use domain::audit::{Action, Event, Field};
@@ -9,16 +10,23 @@ use domain::id::ApiKeyId;
 use domain::permission::uses;
 use domain::pin::{Attempt, plan_attempt};
 use domain::user::{ApiKey, User, parse_user_name};
-use domain::{Actor, Authorized, Random};
+use domain::{Actor, Authorized, Moment, Random};
 use pki::Refusal;
 use pki::identity::{hex, sha256};
 use pki::seal::constant_time_eq;
+use store::Tx;
 use zeroize::Zeroizing;
 
 use crate::{App, Error, act};
 
 /// Wrong passwords after which a name waits longer each time; it never locks for good, or anyone could lock it.
 const PASSWORD_TRIES: u32 = u32::MAX;
+/// Misses of a name that cost nothing: people mistype.
+const FREE_MISSES: u32 = 3;
+/// Beyond so many misses of a name they are not counted on; the wait has its full length long before.
+const MOST_MISSES: u32 = 40;
+/// A log-in is refused at the end of one of these, counted from its begin.
+const PACE: Duration = Duration::from_millis(400);
 
 /// A session that was just opened.
 pub struct LoggedIn {
@@ -106,15 +114,45 @@ pub async fn api_key(app: &App, presented: &str) -> Result<Option<Actor>, Error>
     let (Ok(id), hash, now) = (id.parse::<ApiKeyId>(), sha256(secret.as_bytes()), app.now()) else {
         return Ok(None);
     };
-    let found = app.read("api_key.find", move |tx| Ok(store::api_key::find(tx, &id)?)).await?;
-    let Some((key, expected)) = found else {
+    let found = app
+        .read("api_key.find", move |tx| {
+            let Some((key, expected)) = store::api_key::find(tx, &id)? else { return Ok(None) };
+            let is_out = made_by_disabled(tx, &key)?;
+            Ok(Some((key, expected, is_out)))
+        })
+        .await?;
+    let Some((key, expected, is_out)) = found else {
         return Ok(None);
     };
-    if !constant_time_eq(&hash, &expected) || key.expires <= now {
+    if !constant_time_eq(&hash, &expected) || key.expires <= now || is_out {
         return Ok(None);
     }
     note_use(app, &key).await?;
     Ok(Some(Actor::ApiKey { id: key.id, roles: key.roles }))
+}
+
+/// Whether somebody who came in a while ago would still come in as what he was: not disabled, revoked or ended, and with
+/// the same roles. Sessions are not looked at.
+pub async fn stands(app: &App, actor: &Actor) -> Result<bool, Error> {
+    let (actor, now) = (actor.clone(), app.now());
+    app.read("access.stands", move |tx| match &actor {
+        Actor::User { id, roles, .. } => {
+            let user = store::user::find(tx, id)?;
+            Ok(user.is_some_and(|user| !user.disabled && user.roles == *roles))
+        }
+        Actor::ApiKey { id, roles } => match store::api_key::find(tx, id)? {
+            Some((key, _)) => Ok(key.expires > now && key.roles == *roles && !made_by_disabled(tx, &key)?),
+            None => Ok(false),
+        },
+        Actor::Scheduler | Actor::Edge | Actor::Installer => Ok(true),
+    })
+    .await
+}
+
+/// Who may not come in himself leaves no key behind that may: it rests for as long as he is disabled.
+fn made_by_disabled(tx: &Tx<'_>, key: &ApiKey) -> Result<bool, Error> {
+    let Some(name) = key.created_by.strip_prefix("user:") else { return Ok(false) };
+    Ok(store::user::by_name(tx, name)?.is_some_and(|(maker, _)| maker.disabled))
 }
 
 async fn note_use(app: &App, key: &ApiKey) -> Result<(), Error> {
@@ -135,6 +173,7 @@ pub async fn basic(app: &App, name: &str, password: &str, address: &str) -> Resu
 /// address: a name waits longer each time, an address with many goes slowly.
 async fn recognise(app: &App, name: &str, password: &str, address: &str) -> Result<User, Error> {
     app.tries().begin(address, app.now()).await?;
+    let begun = Instant::now();
     let checked = in_place(app, name, password).await;
     if !matches!(&checked, Err(Error::Refused(_))) {
         app.tries().forgive(address);
@@ -144,7 +183,18 @@ async fn recognise(app: &App, name: &str, password: &str, address: &str) -> Resu
     {
         act::refused(app, &actor_of(&known), Action::LogIn, known.id.as_str(), error).await?;
     }
+    if checked.is_err() {
+        rest(begun).await;
+    }
     checked
+}
+
+/// Waits for the end of a [`PACE`]: of a known name a wrong password is written down, of an unknown one nothing is, and
+/// the time of the answer must not tell them apart.
+async fn rest(begun: Instant) {
+    let over = begun.elapsed().as_nanos() % PACE.as_nanos();
+    tokio::time::sleep(PACE.saturating_sub(Duration::from_nanos(u64::try_from(over).unwrap_or_default())))
+        .await;
 }
 
 /// Whoever waits for his address' pause holds no place among the log-ins.
@@ -165,31 +215,14 @@ pub(crate) fn actor_of(user: &User) -> Actor {
 
 async fn check_password(app: &App, name: &str, password: &str) -> Result<User, Error> {
     let canonical = parse_user_name(name).unwrap_or_else(|| "-".to_owned());
-    let now = app.now();
-    let (wanted, throttle) = (canonical.clone(), canonical.clone());
-    // The failure is counted before the check, so that many tries at once gain nothing.
-    app.store()
-        .tx("user.count_try", move |tx| {
-            tx.exclusive(&format!("log-in {throttle}"))?;
-            let (wrong, last) = store::user::failures(tx, &throttle)?;
-            // The first three misses are free: people mistype.
-            match plan_attempt(wrong.saturating_sub(3), last, PASSWORD_TRIES, now) {
-                Attempt::Allowed => Ok::<_, Error>(store::user::record_failure(
-                    tx,
-                    &throttle,
-                    wrong.saturating_add(1).min(40),
-                    Some(now),
-                )?),
-                Attempt::Wait(until) => {
-                    let what = format!("after several wrong passwords the next try may come at {until}");
-                    Err(Error::Throttled { until, what })
-                }
-                Attempt::Locked => Err(wrong_password()),
-            }
-        })
-        .await?;
+    let wanted = canonical.clone();
     let found = app.read("user.by_name", move |tx| Ok(store::user::by_name(tx, &wanted)?)).await?;
     let (user, kept) = found.unzip();
+    // Counted before the check, so that many tries at once gain nothing. Of names that nobody has only in memory.
+    match &user {
+        Some(_) => count_miss(app, &canonical).await?,
+        None => app.tries().count_name(&canonical, app.now(), may_try)?,
+    }
     let password = Zeroizing::new(password.to_owned());
     let right = app.deriving(move || verify_password(&password, kept.as_deref())).await?;
     let Some(user) = user.filter(|user| right && !user.disabled) else { return Err(wrong_password()) };
@@ -199,6 +232,31 @@ async fn check_password(app: &App, name: &str, password: &str) -> Result<User, E
         })
         .await?;
     Ok(user)
+}
+
+/// Counts a try of a known name as wrong until it was right.
+async fn count_miss(app: &App, name: &str) -> Result<(), Error> {
+    let (name, now) = (name.to_owned(), app.now());
+    app.store()
+        .tx("user.count_try", move |tx| {
+            tx.exclusive(&format!("log-in {name}"))?;
+            let (wrong, last) = store::user::failures(tx, &name)?;
+            let wrong = may_try(wrong, last, now)?;
+            Ok::<_, Error>(store::user::record_failure(tx, &name, wrong, Some(now))?)
+        })
+        .await
+}
+
+/// Whether a name with so many misses may be tried now, and the misses with this one.
+fn may_try(wrong: u32, last: Option<Moment>, now: Moment) -> Result<u32, Error> {
+    match plan_attempt(wrong.saturating_sub(FREE_MISSES), last, PASSWORD_TRIES, now) {
+        Attempt::Allowed => Ok(wrong.saturating_add(1).min(MOST_MISSES)),
+        Attempt::Wait(until) => {
+            let what = format!("after several wrong passwords the next try may come at {until}");
+            Err(Error::Throttled { until, what })
+        }
+        Attempt::Locked => Err(wrong_password()),
+    }
 }
 
 async fn known_user(app: &App, name: &str) -> Result<Option<User>, Error> {

@@ -54,6 +54,7 @@ pub async fn create(
             id: ApiKeyId::random(app.random()),
             label: input.label.chars().filter(|c| !c.is_control()).take(100).collect(),
             roles: input.roles,
+            created_by: by.actor().name(),
             created: app.now(),
             expires: app.now().plus(life),
             last_used: None,
@@ -62,9 +63,9 @@ pub async fn create(
         let event = Event::done(app.now(), by.actor(), Action::ApiKeyCreate, key.id.as_str())
             .with(Field::Label, &key.label)
             .with(Field::Roles, role_names(&key.roles));
-        let (row, hash, creator) = (key.clone(), sha256(secret.as_bytes()), by.actor().name());
+        let (row, hash) = (key.clone(), sha256(secret.as_bytes()));
         app.commit("api_key.create", move |tx| {
-            store::api_key::insert(tx, &row, &hash, &creator)?;
+            store::api_key::insert(tx, &row, &hash)?;
             act::record(tx, &event)
         })
         .await?;

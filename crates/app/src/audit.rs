@@ -1,5 +1,6 @@
 //! The audit log: see it, verify it, and keep its head in a file beside the database.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use domain::audit::{Action, Event, Field};
@@ -20,6 +21,9 @@ pub const BROKEN_HEAD_FILE: &str = "audit.head.broken";
 
 /// What stands in [`BROKEN_HEAD_FILE`] when the head file was not there at all.
 pub const GONE: &str = "the head file was missing beside a log with events\n";
+
+/// The number and the MAC of the last event.
+pub(crate) type Head = (i64, [u8; 32]);
 
 /// A chain that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +86,7 @@ fn missing_head(events: i64) -> Refusal {
 /// Writes the head of a log that has no event yet, so that from the first event on a missing file says something.
 pub(crate) async fn begin_head(app: &App) -> Result<(), Error> {
     let path = app.config().data.join(HEAD_FILE);
-    let (seq, mac) = app.read("audit.head", |tx| Ok(store::audit::head(tx)?)).await?;
+    let (seq, mac) = head(app).await?;
     if seq > 0 || path.exists() {
         return Ok(());
     }
@@ -92,7 +96,7 @@ pub(crate) async fn begin_head(app: &App) -> Result<(), Error> {
 /// Writes the head that the log has now: the first start of a further node, whose directory never had one.
 pub async fn adopt_head(app: &App) -> Result<(), Error> {
     let path = app.config().data.join(HEAD_FILE);
-    let head = app.read("audit.head", |tx| Ok(store::audit::head(tx)?)).await?;
+    let head = head(app).await?;
     app.blocking(move || write_head_file(&path, head)).await?.map_err(|error| unwritable(&error))
 }
 
@@ -100,21 +104,47 @@ fn unwritable(error: &std::io::Error) -> Error {
     Error::internal("the head of the audit log could not be written", error)
 }
 
-/// Writes the head file where events were written since the last call; done by the clockwork at least once a second.
+/// Writes the head file where the log went on, whichever process wrote to it; done by the clockwork at least once a
+/// second. While another process is at it there is nothing to do: the next look comes soon.
 pub async fn write_head(app: &App) -> Result<(), Error> {
-    if !app.take_audit_written() {
+    if app.head_written() == Some(head(app).await?) {
         return Ok(());
     }
-    let written = replace_head(app).await;
-    if written.is_err() {
-        app.note_audit_written();
+    let free = |directory: &File| !matches!(directory.try_lock(), Err(TryLockError::WouldBlock));
+    match turn(app, free).await? {
+        Some(turn) => replace_head(app, turn).await,
+        None => Ok(()),
     }
-    written
+}
+
+/// The same for a command that ends now, and whose event nobody else may come to look at: it waits for its turn.
+pub async fn settle_head(app: &App) -> Result<(), Error> {
+    let waited_for = |directory: &File| {
+        // Where the file system knows no locks, nobody is waited for.
+        let _ = directory.lock();
+        true
+    };
+    match turn(app, waited_for).await? {
+        Some(turn) => replace_head(app, turn).await,
+        None => Ok(()),
+    }
+}
+
+async fn head(app: &App) -> Result<Head, Error> {
+    app.read("audit.head", |tx| Ok(store::audit::head(tx)?)).await
+}
+
+/// One process at a time reads the log's head and writes it, so that the file never goes back. The lock is on the data
+/// directory itself, and ends with the process.
+async fn turn(app: &App, take: impl FnOnce(&File) -> bool + Send + 'static) -> Result<Option<File>, Error> {
+    let directory = app.config().data.clone();
+    let opened = app.blocking(move || File::open(directory).map(|file| take(&file).then_some(file))).await?;
+    opened.map_err(|error| unwritable(&error))
 }
 
 /// Replaces the head file, after seeing that the chain still leads through the head before: else a tail was cut off and
 /// written anew, and the old head is kept beside as the proof.
-async fn replace_head(app: &App) -> Result<(), Error> {
+async fn replace_head(app: &App, turn: File) -> Result<(), Error> {
     let path = app.config().data.join(HEAD_FILE);
     // A head file that cannot be read proves nothing any more; it is kept beside like one that does not fit.
     let before = read_head(&path).ok();
@@ -141,10 +171,14 @@ async fn replace_head(app: &App) -> Result<(), Error> {
             );
             keep_first(&path, &path.with_file_name(BROKEN_HEAD_FILE))?;
         }
-        write_head_file(&path, head)
+        let written = write_head_file(&path, head);
+        drop(turn);
+        written
     })
     .await?
-    .map_err(|error| unwritable(&error))
+    .map_err(|error| unwritable(&error))?;
+    app.note_head(head);
+    Ok(())
 }
 
 /// The first proof is the one that counts. Where the head itself is gone, that is said in its place.
@@ -156,11 +190,11 @@ fn keep_first(path: &Path, kept: &Path) -> std::io::Result<()> {
     }
 }
 
-fn write_head_file(path: &Path, (seq, mac): (i64, [u8; 32])) -> std::io::Result<()> {
+fn write_head_file(path: &Path, (seq, mac): Head) -> std::io::Result<()> {
     write_private(path, format!("{seq} {}\n", hex(&mac)).as_bytes())
 }
 
-fn read_head(path: &Path) -> Result<Option<(i64, [u8; 32])>, Error> {
+fn read_head(path: &Path) -> Result<Option<Head>, Error> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -99,7 +99,8 @@ pub async fn take(app: &App, by: &Authorized<uses::ManageSettings>, to: PathBuf)
             let what = format!("{} is there already", to.display());
             return Err(Error::conflict("backup.exists", what, "Name a new file."));
         }
-        let (event, now) = (Event::done(app.now(), by.actor(), Action::BackupCreate, ""), app.now());
+        // Only what is committed before the copy begins is surely in it.
+        let held = app.read("backup.keys", |tx| Ok(store::key::not_backed_up(tx)?)).await?;
         let mark = pki::identity::hex(&random_bytes::<6>(app.random()));
         let staged = to.with_extension(format!("{mark}.new"));
         if let Err(error) = app.store().backup_to(&staged).await {
@@ -112,8 +113,9 @@ pub async fn take(app: &App, by: &Authorized<uses::ManageSettings>, to: PathBuf)
         // The copy of the database goes in any case; a failure to remove it is no failure of the backup.
         let _ = std::fs::remove_file(&staged);
         written.map_err(|error| failed("backup", &error))?;
+        let event = Event::done(app.now(), by.actor(), Action::BackupCreate, "");
         app.commit("backup.record", move |tx| {
-            store::key::mark_backed_up(tx, now)?;
+            store::key::mark_backed_up(tx, &held)?;
             act::record(tx, &event)
         })
         .await
@@ -288,11 +290,23 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let staged = path.with_extension("new");
     let mut file =
         std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&staged)?;
+    keep_owner(&file, path);
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&staged, path)?;
     match path.parent() {
         Some(directory) => File::open(directory)?.sync_all(),
         None => Ok(()),
+    }
+}
+
+/// A command that root runs must not take a file away from the server's own user, whose directory it is.
+fn keep_owner(file: &File, path: &Path) {
+    let owner = path.parent().and_then(|directory| directory.metadata().ok());
+    if let (Some(owner), Ok(own)) = (owner, file.metadata())
+        && owner.uid() != own.uid()
+    {
+        // Only root may give files away; anybody else keeps what he can write.
+        let _ = std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()));
     }
 }

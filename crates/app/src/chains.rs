@@ -91,7 +91,13 @@ impl<'a> Chains<'a> {
                 continue;
             }
             names.extend(self.along.get(&name.canonical()).into_iter().flatten().cloned());
-            for certificate in self.stored(&name)? {
+            let stored = self.stored(&name)?;
+            if stored.is_empty() {
+                // Who bears the name and is no CA leads nowhere, but it is said that it is he.
+                let others = store::certificate::others_named(self.tx, name.der())?;
+                others.into_iter().for_each(|other| self.series.learn(other));
+            }
+            for certificate in stored {
                 found += 1;
                 names.push_back(certificate.issuer().clone());
                 self.series.learn(certificate);

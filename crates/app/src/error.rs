@@ -93,6 +93,15 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Busy => Self::Busy,
+            store::Error::Cursor => Self::Refused(Refusal::new(
+                "input.query",
+                error.to_string(),
+                "Send as `after` what the page before says in `next`, or begin anew without it.",
+            )),
+            passing if passing.is_temporary() => {
+                tracing::warn!(cause = %passing, "the store cannot be used at the moment");
+                Self::Busy
+            }
             other => Self::internal("the store failed", &other),
         }
     }

@@ -178,7 +178,7 @@ fn ending(tx: &Tx<'_>, now: Moment) -> Result<Vec<Need>, Error> {
             left if left < 0 => (Severity::Error, format!("“{}” has expired.", entry.friendly_name)),
             left => (Severity::Warning, format!("“{}” ends in {}.", entry.friendly_name, days(left))),
         };
-        let detail = "Nobody renews it by itself: ask its CA for a new one.".to_owned();
+        let detail = "It is not renewed by itself: ask its CA for a new one, and import it.".to_owned();
         needs.push(Need { severity, what, detail, place: Place::Certificate(entry.fingerprint()) });
     }
     Ok(needs)

@@ -13,7 +13,7 @@ use store::Tx;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::{App, Error, audit, idempotency, job, key, snapshot};
+use crate::{App, Error, audit, idempotency, job, key, lineage, snapshot};
 
 /// Lineages that one tick turns into jobs, in one transaction.
 const BATCH: u32 = 500;
@@ -81,13 +81,17 @@ pub async fn tick(app: &App) -> Result<usize, Error> {
         all += app
             .store()
             .tx("lineage.schedule", move |tx| {
-                // Asked again where nobody can come between: an import may have moved the time meanwhile.
                 let due = due_lineages(tx, now)?;
                 for lineage in &due {
-                    let (id, scheduler) = (JobId::new(now, &*random), Actor::Scheduler.name());
-                    store::job::add(tx, &job::new(id, JobKind::LineageRenew, &lineage.id, &scheduler, now))?;
-                    // The job carries it from here; its end sets the next time.
-                    store::lineage::set_due(tx, &lineage.id, None)?;
+                    // An import, or another node, may have moved the time meanwhile. What is taken here the job
+                    // carries; its end sets the next time.
+                    if store::lineage::take_due(tx, &lineage.id, now)? {
+                        let (id, scheduler) = (JobId::new(now, &*random), Actor::Scheduler.name());
+                        lineage::add_clocked(
+                            tx,
+                            &job::new(id, JobKind::LineageRenew, &lineage.id, &scheduler, now),
+                        )?;
+                    }
                 }
                 Ok::<_, Error>(due.len())
             })
@@ -102,6 +106,7 @@ fn due_lineages(tx: &Tx<'_>, now: Moment) -> Result<Vec<Lineage>, store::Error> 
 /// What is done once an hour: keep times, old sessions, old answers.
 pub async fn keep_house(app: &App) -> Result<(), Error> {
     key::destroy_expired(app).await?;
+    catch_adrift(app).await?;
     idempotency::forget_old(app).await?;
     let now = app.now();
     app.store()
@@ -112,6 +117,25 @@ pub async fn keep_house(app: &App) -> Result<(), Error> {
             Ok::<_, Error>(())
         })
         .await
+}
+
+/// Gives every lineage a due time that has none, and that nothing carries: whatever took it, none expires in silence.
+async fn catch_adrift(app: &App) -> Result<(), Error> {
+    let now = app.now();
+    let caught = app
+        .store()
+        .tx("lineage.catch", move |tx| {
+            let adrift = store::lineage::adrift(tx, BATCH)?;
+            for lineage in &adrift {
+                store::lineage::set_due(tx, &lineage.id, Some(lineage::due(tx, &lineage.id, now)?))?;
+            }
+            Ok::<_, Error>(adrift.len())
+        })
+        .await?;
+    if caught > 0 {
+        tracing::warn!(caught, "lineages without a due time have one again");
+    }
+    Ok(())
 }
 
 /// Keeps the edge's snapshot up to date: on a nudge from here or another node, and every half minute in any case.

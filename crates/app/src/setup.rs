@@ -10,6 +10,7 @@ use domain::id::{IssuerId, TargetId, TokenId, UserId};
 use domain::installation::Identity;
 use domain::issuer::{Issuer, IssuerKind, Profile};
 use domain::permission::{Role, authorize, uses};
+use domain::pin::plain;
 use domain::target::Target;
 use domain::token::{KeySlot, Token, TokenKind};
 use domain::user::{PASSWORD_MIN, User, parse_user_name};
@@ -105,16 +106,24 @@ pub async fn install(app: &App, code: Option<&str>, input: Install) -> Result<In
 }
 
 fn check(app: &App, input: &Install) -> Result<String, Error> {
+    let wrong = complaints(app, input);
+    match parse_user_name(&input.admin_name) {
+        Some(name) if wrong.is_empty() => Ok(name),
+        Some(_) | None => Err(Error::Invalid(wrong)),
+    }
+}
+
+/// All that is wrong with what was entered, by field. It says nothing about this server, and asks nothing of it.
+pub fn complaints(app: &App, input: &Install) -> Vec<(String, Refusal)> {
     let mut wrong = Vec::new();
-    let name = parse_user_name(&input.admin_name);
-    if name.is_none() {
+    if parse_user_name(&input.admin_name).is_none() {
         let what = "the name must be 1 to 64 letters, digits or . - _ @";
         wrong.push(("admin_name".to_owned(), Refusal::new("user.name", what, "Choose another name.")));
     }
     if let Err(refusal) = crate::user::check_password(&input.admin_password) {
         wrong.push(("admin_password".to_owned(), refusal));
     }
-    if let Err(refusal) = tokens::check_policy(&input.pin, app.config().pin_policy) {
+    if let Err(refusal) = tokens::check_policy(plain(&input.pin), app.config().pin_policy) {
         wrong.push(("pin".to_owned(), refusal));
     }
     if let Err(refusal) = input.identity.check() {
@@ -129,10 +138,7 @@ fn check(app: &App, input: &Install) -> Result<String, Error> {
             Refusal::new("recovery.short", what, "Make it longer, or leave it out."),
         ));
     }
-    match name {
-        Some(name) if wrong.is_empty() => Ok(name),
-        Some(_) | None => Err(Error::Invalid(wrong)),
-    }
+    wrong
 }
 
 async fn store_all(app: &App, name: String, input: &Install) -> Result<User, Error> {
@@ -145,7 +151,7 @@ async fn store_all(app: &App, name: String, input: &Install) -> Result<User, Err
         created: now,
     };
     let password = access::hash_password(app, &input.admin_password).await?;
-    let slots = make_slots(app, &input.pin).await?;
+    let slots = make_slots(app, plain(&input.pin)).await?;
     let (identity, nonce) = (input.identity.clone(), random_bytes::<12>(app.random()));
     let by = authorize(&Actor::Installer, uses::ManageSettings, "")?;
     let event = Event::done(now, by.actor(), Action::Installed, "")

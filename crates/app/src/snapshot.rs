@@ -158,11 +158,11 @@ impl Source {
         Ok(rows)
     }
 
-    /// Puts a key among those that are wanted; false when it is destroyed.
+    /// Puts a key among those that are wanted; false when it is destroyed, or not for TLS.
     fn take_key(&self, tx: &Tx<'_>, key: &KeyId, rows: &mut Rows) -> Result<bool, Error> {
         if !rows.keys.contains(key) {
             if !self.held.contains(key) {
-                let Some(sealed) = store::key::sealed(tx, key)? else { return Ok(false) };
+                let Some(sealed) = store::key::sealed_for_tls(tx, key)? else { return Ok(false) };
                 rows.new_keys.push(sealed);
             }
             rows.keys.insert(*key);
@@ -182,7 +182,7 @@ impl Source {
         for name in [setting::DEFAULT_CERTIFICATE, setting::FACTORY_CERTIFICATE] {
             let Some(fingerprint) = setting::fingerprint(tx, name)? else { continue };
             let Some(entry) = store::certificate::find(tx, &fingerprint)? else { continue };
-            let Some(sealed) = store::key::sealed(tx, &entry.key())? else { continue };
+            let Some(sealed) = store::key::sealed_for_tls(tx, &entry.key())? else { continue };
             let ended = self.now.unix() > entry.certificate.not_after();
             let serves = !ended && self.sessions.session(&sealed.token).is_some();
             if !serves && name != setting::FACTORY_CERTIFICATE {

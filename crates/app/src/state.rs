@@ -1,12 +1,11 @@
 //! What every action needs at hand: the store, the clock, open tokens, and the ways to wake the clockwork.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use domain::id::TargetId;
 use domain::pin::PinPolicy;
 use domain::snapshot::Signers;
 use domain::{Clock, Moment, Random, Snapshot};
@@ -14,9 +13,8 @@ use outbound::{Dialer, IpNet};
 use pki::Blocklist;
 use store::{Store, Tx};
 use token::{InstanceKey, Sessions};
-use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit, broadcast, watch};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, Semaphore, SemaphorePermit, broadcast, watch};
 
-use crate::Error;
 use crate::certificate::Previews;
 use crate::job::Progress;
 use crate::setup::SetupCode;
@@ -24,6 +22,7 @@ use crate::signing::{Authorities, KeyRing};
 use crate::snapshot::Building;
 use crate::strangers::Strangers;
 use crate::tries::Tries;
+use crate::{Error, audit};
 
 /// How this server is set up, from its configuration file and command line.
 #[derive(Clone, Debug)]
@@ -95,8 +94,8 @@ pub struct App {
     setup_turn: Mutex<()>,
     /// Held while the CAs of an issuer are made.
     authority_turn: Mutex<()>,
-    /// One for each target: what is installed there is looked at before the next one comes.
-    target_turns: std::sync::Mutex<HashMap<TargetId, Arc<Mutex<()>>>>,
+    /// One for each target, and for each thing that targets share, by name.
+    turns: std::sync::Mutex<HashMap<String, Arc<Mutex<()>>>>,
     progress: broadcast::Sender<Progress>,
     /// Woken when there is work to do now.
     wake: Notify,
@@ -113,7 +112,8 @@ pub struct App {
     strangers: Strangers,
     /// Uploads that wait for their confirmation.
     previews: Previews,
-    audit_written: AtomicBool,
+    /// The head of the audit log as this process last wrote it into its file.
+    head_written: std::sync::Mutex<Option<audit::Head>>,
     /// When the clockwork last looked for due work, in milliseconds; 0 before the first time.
     last_tick: AtomicI64,
 }
@@ -136,7 +136,7 @@ impl App {
             snapshot_building: Building::default(),
             setup_turn: Mutex::new(()),
             authority_turn: Mutex::new(()),
-            target_turns: std::sync::Mutex::default(),
+            turns: std::sync::Mutex::default(),
             progress: broadcast::Sender::new(256),
             wake: Notify::new(),
             served: Notify::new(),
@@ -147,7 +147,7 @@ impl App {
             setup_code: SetupCode::default(),
             strangers: Strangers::default(),
             previews: Previews::default(),
-            audit_written: AtomicBool::new(true),
+            head_written: std::sync::Mutex::default(),
             last_tick: AtomicI64::new(0),
         })
     }
@@ -163,9 +163,7 @@ impl App {
         name: &'static str,
         work: impl Fn(&Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let value = self.store.tx(name, work).await?;
-        self.note_audit_written();
-        Ok(value)
+        self.store.tx(name, work).await
     }
 
     /// Reads in one consistent view.
@@ -177,14 +175,14 @@ impl App {
         self.store.read(name, work).await
     }
 
-    /// Says that the head file is due.
-    pub(crate) fn note_audit_written(&self) {
-        self.audit_written.store(true, Ordering::Release);
+    /// Remembers the head that the head file has now.
+    pub(crate) fn note_head(&self, head: audit::Head) {
+        *self.head_written.lock().unwrap_or_else(PoisonError::into_inner) = Some(head);
     }
 
-    /// Whether events were written since the last call; the head file is then due.
-    pub(crate) fn take_audit_written(&self) -> bool {
-        self.audit_written.swap(false, Ordering::AcqRel)
+    /// The head that this process last wrote; none before the first time.
+    pub(crate) fn head_written(&self) -> Option<audit::Head> {
+        *self.head_written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says that the clockwork looked for due work just now.
@@ -273,10 +271,21 @@ impl App {
         &self.authority_turn
     }
 
-    /// Whose turn it is at a target.
-    pub(crate) fn target_turn(&self, target: &TargetId) -> Arc<Mutex<()>> {
-        let mut turns = self.target_turns.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(turns.entry(target.clone()).or_default())
+    /// Waits for the turn at all of these, until the guards are dropped. The order of the names is everybody's, so that
+    /// nobody waits in a circle.
+    pub(crate) async fn turns(&self, names: BTreeSet<String>) -> Vec<OwnedMutexGuard<()>> {
+        let mut held = Vec::with_capacity(names.len());
+        for name in names {
+            let turn = self.turn(name);
+            held.push(turn.lock_owned().await);
+        }
+        held
+    }
+
+    fn turn(&self, name: String) -> Arc<Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(name).or_default())
     }
 
     /// A place among the log-ins under way.

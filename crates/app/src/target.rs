@@ -1,7 +1,7 @@
 //! Targets: see, make, change, remove, deploy again.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use domain::Authorized;
 use domain::audit::{Action, Event, Field};
@@ -120,6 +120,7 @@ pub async fn create(
             .with(Field::Label, &target.label);
         app.commit("target.create", move |tx| {
             refuse_taken_label(tx, &target)?;
+            refuse_taken_place(tx, &target)?;
             store::target::insert(tx, &target, &secret_names(&target.kind), nonce)?;
             act::record(tx, &event)
         })
@@ -158,9 +159,17 @@ pub async fn update(
             if let Some(settings) = &change.settings {
                 let settings = with_kept_secrets(&before, settings);
                 after.settings = checked(&data, &after.kind, &settings)?;
+                if own_place(&after) != own_place(&before) {
+                    refuse_taken_place(tx, &after)?;
+                }
             }
             if after.label != before.label {
                 refuse_taken_label(tx, &after)?;
+            }
+            for seen in store::endpoint::of_target(tx, &target)? {
+                if !is_looked_at(&after.addresses, &seen.address) {
+                    store::endpoint::remove_at(tx, &target, &seen.address)?;
+                }
             }
             store::target::update(tx, &after, &secret_names(&after.kind), nonce)?;
             act::record(tx, &event.clone().with(Field::Label, &after.label))
@@ -299,6 +308,31 @@ fn refuse_taken_label(tx: &Tx<'_>, target: &Target) -> Result<(), Error> {
         return Err(Error::conflict("target.label_taken", what, "Choose another name."));
     }
     Ok(())
+}
+
+fn own_place(target: &Target) -> Option<PathBuf> {
+    deploy::connector(&target.kind)?.own_place(&target.settings)
+}
+
+/// A directory holds the files of one target: two would overwrite each other's.
+fn refuse_taken_place(tx: &Tx<'_>, target: &Target) -> Result<(), Error> {
+    let Some(place) = own_place(target) else { return Ok(()) };
+    let is_taken = |other: &Target| other.id != target.id && own_place(other).as_ref() == Some(&place);
+    match store::target::all(tx)?.into_iter().find(is_taken) {
+        None => Ok(()),
+        Some(other) => {
+            let what = format!("the target “{}” has its files in this directory", other.label);
+            Err(Error::conflict("target.directory_taken", what, "Make one target per directory."))
+        }
+    }
+}
+
+/// Whether a look at these addresses leads there: of a host with several addresses, the one meant stands behind it.
+fn is_looked_at(addresses: &[String], seen: &str) -> bool {
+    let leads = |address: &String| {
+        seen.strip_prefix(address.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+    };
+    addresses.iter().any(leads)
 }
 
 fn secret_names(kind: &str) -> Vec<&'static str> {

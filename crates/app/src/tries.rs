@@ -1,4 +1,5 @@
-//! Passwords that are tried, by the address they come from: who tries many names from one place goes slowly.
+//! Passwords that are tried: by the address they come from, so that who tries many names from one place goes slowly; and
+//! for names that nobody has, which are answered as those of people are.
 //!
 //! Nobody is shut out. After a few wrong ones the tries of an address go one by one, with a pause before each; the right
 //! password of anybody there is taken after a few seconds at most. Kept in memory: a stranger must not make us write.
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::Moment;
-use domain::clock::{MINUTE, SECOND};
+use domain::clock::{DAY, MINUTE, SECOND};
 
 use crate::Error;
 
@@ -24,13 +25,21 @@ const WAITING: u32 = 4;
 /// The most addresses that are remembered; beyond it those that come newly count as one.
 const MOST: usize = 10_000;
 
-/// The tries of every address lately.
+/// How long after the last miss a name begins anew, as those of people do in the tables.
+const NAME_MEMORY: i64 = DAY;
+
+/// Decides about the next try from the misses and the moment of the last one; answers the misses with this one.
+pub(crate) type MayTry = fn(u32, Option<Moment>, Moment) -> Result<u32, Error>;
+
+/// The tries of every address lately, and of every name that nobody has.
 #[derive(Default)]
 pub(crate) struct Tries(Mutex<Lately>);
 
 #[derive(Default)]
 struct Lately {
     addresses: HashMap<String, Address>,
+    /// Misses of names that nobody has, and when the last one came.
+    names: HashMap<String, (u32, Moment)>,
     /// When those that were silent were last forgotten; a full map is not searched for each newcomer.
     swept: Moment,
 }
@@ -46,6 +55,18 @@ impl Lately {
             self.addresses.retain(|_, known| known.waiting > 0 || now.since(known.last) < MEMORY);
         }
         if self.addresses.len() < MOST { key } else { "" }
+    }
+
+    /// Makes room for another name: those of yesterday go, else the one that was tried the longest ago.
+    fn make_room(&mut self, now: Moment) {
+        if self.names.len() < MOST {
+            return;
+        }
+        self.names.retain(|_, (_, last)| now.since(*last) < NAME_MEMORY);
+        if self.names.len() >= MOST {
+            let oldest = self.names.iter().min_by_key(|(_, (_, last))| *last).map(|(name, _)| name.clone());
+            oldest.map(|name| self.names.remove(&name));
+        }
     }
 
     fn known(&mut self, key: &str) -> Option<&mut Address> {
@@ -96,6 +117,22 @@ impl Tries {
         if let Some(known) = self.locked().known(&network(address)) {
             known.wrong = known.wrong.saturating_sub(1);
         }
+    }
+
+    /// Counts a try of a name that nobody has, by the rule that holds for people's.
+    ///
+    /// # Errors
+    /// What the rule refuses.
+    pub(crate) fn count_name(&self, name: &str, now: Moment, may_try: MayTry) -> Result<(), Error> {
+        let mut lately = self.locked();
+        let known = lately.names.get(name).copied();
+        let known = known.filter(|(_, last)| now.since(*last) < NAME_MEMORY);
+        let wrong = may_try(known.map_or(0, |(wrong, _)| wrong), known.map(|(_, last)| last), now)?;
+        if !lately.names.contains_key(name) {
+            lately.make_room(now);
+        }
+        lately.names.insert(name.to_owned(), (wrong, now));
+        Ok(())
     }
 
     fn count(&self, key: &str, now: Moment) -> Result<Owed, Error> {
@@ -188,6 +225,20 @@ mod tests {
         assert!(tries.begin("::1", Moment(MEMORY - 1)).now_or_never().is_none());
         // That try came last, so the time runs from it.
         wrong(&tries, "::1", FREE, Moment(2 * MEMORY));
+    }
+
+    #[test]
+    fn a_million_made_up_names_take_bounded_memory_and_the_last_ones_are_known() {
+        let tries = Tries::default();
+        let once: MayTry = |wrong, _, _| if wrong == 0 { Ok(1) } else { Err(Error::Busy) };
+        for n in 0..10_100 {
+            assert!(tries.count_name(&format!("n{n}"), Moment(n), once).is_ok());
+        }
+        assert_eq!(tries.locked().names.len(), MOST);
+        let now = Moment(10_100);
+        assert!(tries.count_name("n10099", now, once).is_err());
+        assert!(tries.count_name("n10099", now.plus(DAY), once).is_ok(), "a day forgets");
+        assert!(tries.count_name("n1", now, once).is_ok(), "the oldest gave way");
     }
 
     #[test]

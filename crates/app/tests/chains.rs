@@ -151,3 +151,27 @@ async fn a_crowd_of_one_name_is_refused_and_hides_nobody() {
         assert_eq!((chain.verdict, chain.findings.as_slice()), (Ok(()), [].as_slice()));
     }
 }
+
+#[tokio::test]
+async fn an_issuer_that_is_here_and_is_no_ca_is_named_until_its_right_certificate_comes() {
+    for place in places().await {
+        let (above, below, key) = (TestSigner::ec(), TestSigner::ec(), TestSigner::ec());
+        let root = signed(("Outside Root", "Outside Root"), &above, Purpose::Root, &above);
+        let powerless = signed(("ca.example.org", "Outside Root"), &below, Purpose::TlsServer, &above);
+        let leaf = signed(("a.example.org", "ca.example.org"), &key, Purpose::TlsServer, &below);
+        place.import(&[&root, &powerless]).await.unwrap();
+        // The same before it is stored, when it is, and where everything comes at once.
+        for _ in 0..2 {
+            for chain in [place.previewed(&[&leaf]).await, place.previewed(&[&leaf, &powerless]).await] {
+                let finding = &chain.findings[0];
+                assert_eq!((finding.code, finding.place.as_str()), ("chain.not_ca", "ca.example.org"));
+            }
+            place.import(&[&leaf]).await.unwrap();
+        }
+        assert_eq!(place.shown(&leaf).await.findings[0].code, "chain.not_ca");
+        let right = signed(("ca.example.org", "Outside Root"), &below, BELOW, &above);
+        place.import(&[&right]).await.unwrap();
+        let chain = place.shown(&leaf).await;
+        assert_eq!((chain.served, chain.findings.as_slice()), (vec![leaf, right], [].as_slice()));
+    }
+}

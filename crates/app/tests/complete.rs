@@ -404,3 +404,65 @@ async fn an_import_fetches_by_itself_only_where_the_configuration_says_so() {
         assert_eq!((place.site.asked().len(), place.served("two.example.org").len()), (asked, 3));
     }
 }
+
+#[tokio::test]
+async fn a_large_collection_fetches_too_once_for_each_issuer_and_not_for_everybody() {
+    for place in places(|config| config.fetch_missing = true).await {
+        let Ca { root, upper, lower, .. } = &place.ca;
+        place.site.put("/lower.cer", lower.der());
+        place.site.put("/upper.p7c", &pkcs7_write::write([upper.der()]));
+        place.site.put("/root.cer", root.der());
+        let keys = [(); 13].map(|()| TestSigner::ec());
+        let pem = |key: &TestSigner| {
+            ImportFile::from(pem_write::private_key(&key.private_key()).as_bytes().to_vec())
+        };
+        for key in &keys {
+            place.take(vec![pem(key)]).await;
+        }
+        let mut all = Vec::new();
+        // Two of one issuer whose keys are here; eleven of others; and many without a key, of yet another.
+        for (number, key) in keys.iter().enumerate() {
+            let name = format!("own-{number}.example.org");
+            all.push(match number {
+                0 | 1 => place.ca.leaf(&name, key, Some(place.site.url("/lower.cer"))),
+                _ => {
+                    let by = TestSigner::ec();
+                    let at = Some(place.site.url(&format!("/gone-{number}")));
+                    signed(&name, (&format!("CA {number}"), &by), key, Purpose::TlsServer, at)
+                }
+            });
+        }
+        let (by, key) = (TestSigner::ec(), TestSigner::ec());
+        for number in 0..50 {
+            let at = Some(place.site.url("/not-mine"));
+            all.push(signed(
+                &format!("other-{number}.example.org"),
+                ("Other", &by),
+                &key,
+                Purpose::TlsServer,
+                at,
+            ));
+        }
+        let text = pem_write::chain(all.iter().map(Certificate::der));
+        let input = Import { files: vec![ImportFile::from(text.into_bytes())], ..Import::default() };
+        let taken = certificate::import(&place.fixture.app, &place.by(), input).await.unwrap();
+        let certificate::Taken::AsJob(import) = taken else { panic!("so many come as a job") };
+        assert!(place.site.asked().is_empty());
+        place.fixture.run_due().await.unwrap();
+        let see = place.fixture.may(uses::ViewCertificates).unwrap();
+        let import = job::find(&place.fixture.app, &see, &import.id).await.unwrap();
+        assert_eq!(import.state, JobState::Done);
+        assert!(
+            import.progress.ends_with("; 10 jobs fetch what is missing in chains"),
+            "{}",
+            import.progress
+        );
+        let asked = place.site.asked();
+        assert_eq!(asked.iter().filter(|path| *path == "/lower.cer").count(), 1, "{asked:?}");
+        assert!(asked.iter().all(|path| path != "/not-mine"), "{asked:?}");
+        assert_eq!(asked.iter().filter(|path| path.starts_with("/gone")).count(), 9, "{asked:?}");
+        for name in ["own-0.example.org", "own-1.example.org"] {
+            assert_eq!(place.served(name).len(), 3, "{name}");
+        }
+    }
+}

@@ -9,17 +9,20 @@ use std::sync::Arc;
 
 use claviger_app::certificate::{self, ExportForm, TrustPassphrase, Wanted};
 use claviger_app::filter::{CertificateFilter, KeyFilter};
+use claviger_app::idempotency::Recalled;
 use claviger_app::state::World;
 use claviger_app::testing::{ADMIN, Fixture, InstanceKey, PASSWORD, PIN};
 use claviger_app::user::{self, NewUser, UserChange};
-use claviger_app::{App, Config, Error, Page, access, audit, key, token};
+use claviger_app::{App, Config, Error, Page, access, audit, backup, idempotency, key, token};
 use common::{House, START, houses};
-use domain::authorize;
+use domain::audit::{Action, Event};
 use domain::clock::DAY;
 use domain::id::TokenId;
-use domain::key::KeyUsage;
+use domain::key::{Durability, KeyUsage};
 use domain::permission::{Role, uses};
 use domain::token::TokenState;
+use domain::{Actor, authorize};
+use pki::KeyId;
 use testkit::{SeededRandom, TestClock, fresh_stores};
 use zeroize::Zeroizing;
 
@@ -199,19 +202,26 @@ async fn a_removed_certificate_can_be_imported_again() {
             names: vec![pki::SubjectAltName::parse("again.example.org").unwrap()],
             days: 90,
         };
-        let made = certificate::self_sign(app, &by, wanted).await.unwrap().view.entry.fingerprint();
+        let made = certificate::self_sign(app, &by, wanted).await.unwrap().view;
         let export = house.fixture.may(uses::ExportCertificate).unwrap();
         let file = certificate::export(
             app,
             &export,
-            &made,
+            &made.entry.fingerprint(),
             &Wanted::usual(ExportForm::Pem),
             &TrustPassphrase::default(),
         )
         .await
         .unwrap()
         .file;
-        certificate::retire(app, &by, &made).await.unwrap();
+        // Served, it stays; by a self-signed lineage also where a person accepts what follows.
+        for consequences in [certificate::Consequences::Refuse, certificate::Consequences::Accept] {
+            let refused = certificate::retire(app, &by, &made.entry.fingerprint(), consequences).await;
+            assert_eq!(code(&refused.unwrap_err()), "certificate.in_use");
+        }
+        let (lineage, made) = (made.lineage.unwrap().id, made.entry.fingerprint());
+        claviger_app::lineage::retire(app, &by, &lineage).await.unwrap();
+        certificate::retire(app, &by, &made, certificate::Consequences::Refuse).await.unwrap();
         let see = house.fixture.may(uses::ViewCertificates).unwrap();
         let filter = || CertificateFilter { text: Some("again".to_owned()), ..CertificateFilter::default() };
         assert!(certificate::list(app, &see, filter(), Page::first(10)).await.unwrap().is_empty());
@@ -254,4 +264,161 @@ async fn a_head_file_that_was_taken_away_is_found() {
         let kept = std::fs::read_to_string(app.config().data.join(audit::BROKEN_HEAD_FILE)).unwrap();
         assert_eq!(kept, audit::GONE);
     }
+}
+
+#[tokio::test]
+async fn the_head_file_follows_what_another_process_wrote_and_never_goes_back() {
+    for house in houses().await {
+        let app = &house.fixture.app;
+        let read = || std::fs::read_to_string(app.config().data.join(audit::HEAD_FILE)).unwrap();
+        let stored = async || {
+            let (seq, mac) = app.store().read("audit.head", store::audit::head).await.unwrap();
+            format!("{seq} {}\n", pki::identity::hex(&mac))
+        };
+        let event = |of: &App| {
+            let event = Event::done(of.now(), &Actor::Installer, Action::BackupCreate, "");
+            let written = move |tx: &store::Tx<'_>| store::audit::record(tx, &event).map(drop);
+            app.store().tx("audit.test", move |tx| written(tx))
+        };
+        audit::write_head(app).await.unwrap();
+        assert_eq!(read(), stored().await);
+        // Another process over the same tables; this one wrote nothing meanwhile.
+        event(app).await.unwrap();
+        audit::write_head(app).await.unwrap();
+        assert_eq!(read(), stored().await);
+        // While another process is at it, the clockwork passes; a command waits.
+        event(app).await.unwrap();
+        let (before, directory) = (read(), std::fs::File::open(&app.config().data).unwrap());
+        directory.lock().unwrap();
+        audit::write_head(app).await.unwrap();
+        assert_eq!(read(), before);
+        let (settled, ()) =
+            futures_util::future::join(audit::settle_head(app), async { drop(directory) }).await;
+        settled.unwrap();
+        assert_eq!(read(), stored().await);
+        assert!(!app.config().data.join(audit::BROKEN_HEAD_FILE).exists());
+        audit::check(app).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_is_answered_as_one_that_somebody_has_and_writes_nothing() {
+    for house in houses().await {
+        let app = &house.fixture.app;
+        let tried = async |name: &str, time: usize| {
+            let begun = std::time::Instant::now();
+            let tried = access::log_in(app, name, "guess", &format!("192.0.2.{time}")).await;
+            let error = tried.map(drop).unwrap_err();
+            (error.code(), error.to_string(), begun.elapsed().as_millis() / 400)
+        };
+        let before = app.store().commits().transactions;
+        assert_eq!(tried("no one", 0).await.0, "login_failed");
+        assert_eq!(tried("nobody-else", 0).await.0, "login_failed");
+        assert_eq!(app.store().commits().transactions, before, "a stranger makes us write nothing");
+        for time in 0..5 {
+            let (unknown, known) =
+                futures_util::future::join(tried("nobody", time), tried(ADMIN, time)).await;
+            assert_eq!((&unknown.0, &unknown.1), (&known.0, &known.1));
+            assert_eq!(unknown.0, if time < 4 { "login_failed" } else { "throttled" });
+            // Both are told at the end of a pace, so that the commit of the one is not seen.
+            assert!(unknown.2 >= 1 && known.2 >= 1);
+        }
+        let counted = async |name: &'static str| {
+            app.store().read("user.failures", move |tx| store::user::failures(tx, name)).await.unwrap().0
+        };
+        assert_eq!((counted("nobody").await, counted(ADMIN).await), (0, 4));
+        house.clock.advance(1_000);
+        assert_eq!(tried("nobody", 9).await.0, "login_failed", "the wait ends for both");
+        assert!(access::log_in(app, ADMIN, PASSWORD, "").await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_request_is_worth_nothing_without_the_instance_key() {
+    for fresh in fresh_stores().await {
+        let data = tempfile::tempdir().unwrap();
+        let start = |seed| {
+            let (clock, random) = (Arc::new(TestClock::at(START)), Arc::new(SeededRandom::new(seed)));
+            let instance = InstanceKey::generate(&*random);
+            Fixture::empty(fresh.store.clone(), instance, clock, random, data.path().to_owned())
+        };
+        let (one, other) = (start(1), start(2));
+        let request: &[&[u8]] = &[b"POST /api/v1/users\n", b"{\"password\":\"hunter2\"}"];
+        let marked = |app: &App| idempotency::mark(app, request);
+        for (app, key) in [(&one, "k1"), (&other, "k2")] {
+            idempotency::remember(app, "anna", key, marked(app), (201, b"{}".to_vec())).await.unwrap();
+            let again = idempotency::recall(app, "anna", key, marked(app)).await.unwrap();
+            assert_eq!(again, Recalled::Answered { status: 201, body: b"{}".to_vec() });
+        }
+        let kept = async |key: &'static str| {
+            let row =
+                fresh.store.read("idempotency", move |tx| store::idempotency::find(tx, "anna", key)).await;
+            row.unwrap().unwrap().request_mark
+        };
+        let (of_one, of_other) = (kept("k1").await, kept("k2").await);
+        assert_ne!(of_one, of_other);
+        assert_ne!(of_one, pki::identity::sha256(&request.concat()));
+        assert_ne!(of_one, pki::identity::sha256(&pki::identity::sha256(&request.concat())));
+        assert_eq!(
+            idempotency::recall(&one, "anna", "k2", marked(&one)).await.unwrap(),
+            Recalled::OtherRequest
+        );
+    }
+}
+
+/// Keys that are made while backups are taken: whatever is said of one, a backup that was taken holds it.
+#[tokio::test]
+async fn a_key_is_backed_up_only_if_a_backup_holds_it() {
+    // Backups are for SQLite.
+    for house in houses().await.into_iter().take(1) {
+        let app = &house.fixture.app;
+        let by = house.fixture.may(uses::ManageTlsCertificates).unwrap();
+        let settings = house.fixture.may(uses::ManageSettings).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let make = async |label: String| {
+            let wanted = key::NewKey {
+                label,
+                token: TokenId::system(),
+                algorithm: pki::KeyAlgorithm::EcP256,
+                exportable: None,
+            };
+            key::generate(app, &by, wanted).await.map(drop).unwrap();
+        };
+        for round in 0..4 {
+            house.clock.advance(1);
+            let makers = (0..8).map(|n| make(format!("{round}-{n}")));
+            let backup = backup::take(app, &settings, folder.path().join(format!("{round}.clv")));
+            let (_, taken) = futures_util::future::join(futures_util::future::join_all(makers), backup).await;
+            taken.unwrap();
+            // Whoever looks now must find in this backup what is said to be in one.
+            house.clock.advance(1);
+        }
+        let said = stored_keys(app.store(), Some(Durability::BackedUp)).await;
+        let mut held = BTreeSet::new();
+        for round in 0..4 {
+            let from = folder.path().join(format!("{round}.clv"));
+            let mut opened = backup::open_backup(&from, "recovery for tests only").unwrap();
+            let copy = folder.path().join(format!("{round}.db"));
+            opened.write_to(&copy, &folder.path().join("recovery")).unwrap();
+            let keys = testkit::store_keys();
+            let store = store::Store::open(&store::Database::Sqlite(copy), keys).await.unwrap();
+            held.extend(stored_keys(&store, None).await);
+            store.close().await;
+        }
+        assert!(!said.is_empty() && said.is_subset(&held), "{} said, {} held", said.len(), held.len());
+        house.clock.advance(1);
+        backup::take(app, &settings, folder.path().join("last.clv")).await.unwrap();
+        assert_eq!(
+            stored_keys(app.store(), Some(Durability::BackedUp)).await.len(),
+            33,
+            "and the factory key"
+        );
+    }
+}
+
+async fn stored_keys(store: &store::Store, durability: Option<Durability>) -> BTreeSet<KeyId> {
+    let filter = KeyFilter::default();
+    let read = store.read("keys", move |tx| store::key::list(tx, &filter, &Page::first(100)));
+    let keys = read.await.unwrap().into_iter();
+    keys.filter(|key| durability.is_none_or(|wanted| key.durability == wanted)).map(|key| key.id).collect()
 }

@@ -1,13 +1,14 @@
 //! Certificate, chain, full chain and key as PEM files in a directory; with the preset `nginx`, tested and reloaded.
 //!
 //! Every file is replaced by a rename. All of them are on disk before the first rename; what was there before is kept
-//! beside each as `<name>.previous` until another certificate comes. A mark in the directory says that it is being
+//! beside each as `<name>.previous` until the next good version comes. A mark in the directory says that it is being
 //! changed: whoever finds it after a crash does not take the half-changed files for good ones.
 
 mod folder;
 mod nginx;
 mod place;
 mod program;
+mod turn;
 
 use std::path::{Path, PathBuf};
 
@@ -17,9 +18,10 @@ use pki::{Fingerprint, Refusal};
 use zeroize::Zeroizing;
 
 use crate::{About, DeployError, Installed, Material, Settings, Target};
-use folder::{Folder, NewFile};
+use folder::{Folder, Keep, NewFile};
 use nginx::Nginx;
 use place::Place;
+use turn::Turn;
 
 const KEY_MODES: &[&str] = &["0600", "0640", "0400", "0440"];
 const FILE_MODES: &[&str] = &["0644", "0640", "0600", "0444"];
@@ -70,18 +72,30 @@ impl Target for Files {
         Ok(checked)
     }
 
+    fn own_place(&self, settings: &Settings) -> Option<PathBuf> {
+        self.place(settings).ok().map(|place| turn::real(&place.directory))
+    }
+
+    fn shares(&self, settings: &Settings) -> Vec<String> {
+        self.place(settings).map(|place| turn::names(&place)).unwrap_or_default()
+    }
+
     fn install(&self, settings: &Settings, material: &Material<'_>) -> Result<Installed, DeployError> {
         let place = self.place(settings)?;
         if material.key.is_some_and(|key| key.id() != material.certificate.key_id()) {
             return Err(DeployError::KeyMismatch);
         }
         let folder = Folder::open(&place)?;
+        let _turn = Turn::take(&place);
         let new = NewFiles::of(material);
         let files = new.list(&place);
         folder.check(&files)?;
         let changed = !folder.holds(&files)?;
         let replaced = match changed {
-            true => folder.replace(&files, material.certificate.fingerprint()),
+            true => {
+                let keep = if material.proven { Keep::WhatStandsThere } else { Keep::AnotherCertificate };
+                folder.replace(&files, material.certificate.fingerprint(), keep)
+            }
             false => Ok(()),
         };
         let used = replaced.and_then(|()| use_them(place.nginx.as_ref()));
@@ -95,6 +109,7 @@ impl Target for Files {
     fn put_back(&self, settings: &Settings, certificate: Fingerprint) -> Result<(), DeployError> {
         let place = self.place(settings)?;
         let folder = Folder::open(&place)?;
+        let _turn = Turn::take(&place);
         if !folder.is_changing()? && folder.certificate() != Some(certificate) {
             return Ok(());
         }
@@ -197,6 +212,27 @@ impl NewFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shared_has_one_name_however_it_is_written() {
+        let home = tempfile::tempdir().unwrap();
+        let link = home.path().join("link");
+        std::os::unix::fs::symlink(home.path(), &link).unwrap();
+        let shares = |home: &Path, directory: &str| {
+            let path = |name: &str| home.join(name).to_str().unwrap().to_owned();
+            let names = [("directory", directory), ("pid_file", "nginx.pid"), ("nginx_conf", "nginx.conf")];
+            let mut settings: Settings =
+                names.into_iter().map(|(setting, name)| (setting.to_owned(), path(name))).collect();
+            settings.insert("preset".to_owned(), "nginx".to_owned());
+            Files::new().shares(&settings)
+        };
+        let one = shares(home.path(), "one");
+        assert_eq!(one.len(), 3);
+        assert_eq!(shares(&link, "./one/"), one);
+        let two = shares(home.path(), "two");
+        assert_ne!(two[0], one[0]);
+        assert_eq!(two[1..], one[1..]);
+    }
 
     #[test]
     fn nginx_is_the_first_that_is_there_unless_one_is_chosen() {

@@ -11,6 +11,7 @@ pub mod files;
 pub mod verify;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use domain::connector::{self, Field};
 use pki::{Certificate, Fingerprint, PrivateKey, Refusal};
@@ -29,6 +30,9 @@ pub struct Material<'a> {
     pub chain: &'a [Certificate],
     /// The private key; none when it does not leave its token and is on the target already.
     pub key: Option<&'a PrivateKey>,
+    /// Whether this certificate was in use there before, with another chain say: then what stands there is good, and is
+    /// kept and put back as a version of its own.
+    pub proven: bool,
 }
 
 /// How a target took it.
@@ -59,6 +63,17 @@ pub trait Target: Send + Sync {
     /// Checks settings without touching the target, and answers them with the defaults filled in.
     fn check(&self, settings: &Settings) -> Result<Settings, Vec<Refusal>> {
         connector::check(self.about().fields, settings)
+    }
+
+    /// Where the target's files are, which no other target may have; none when it has no such place.
+    fn own_place(&self, _settings: &Settings) -> Option<PathBuf> {
+        None
+    }
+
+    /// What it may share with other targets, by names that are the same for all of them: whoever installs or puts back
+    /// keeps everybody else away from these for as long.
+    fn shares(&self, _settings: &Settings) -> Vec<String> {
+        Vec::new()
     }
 
     /// Installs a certificate and makes the target use it. Run again, also after it was killed at any point, it ends

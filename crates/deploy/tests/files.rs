@@ -43,7 +43,7 @@ impl Pair {
     }
 
     fn material(&self) -> Material<'_> {
-        Material { certificate: &self.certificate, chain: &self.chain, key: Some(&self.key) }
+        Material { certificate: &self.certificate, chain: &self.chain, key: Some(&self.key), proven: false }
     }
 
     fn install(&self, settings: &Settings) -> Result<bool, DeployError> {
@@ -145,6 +145,47 @@ fn a_longer_chain_for_the_same_leaf_does_not_push_out_the_good_version() {
     assert_eq!(previous(home.path()), one);
     second.put_back(&settings).unwrap();
     assert_eq!(current(home.path()), one);
+}
+
+#[test]
+fn a_site_with_the_same_certificate_that_was_there_before_us_comes_back() {
+    let home = TempDir::new().unwrap();
+    let settings = settings(home.path(), &[]);
+    let pair = Pair::new();
+    pair.install(&settings).unwrap();
+    // As its owner wrote it: the same certificate, in other words.
+    for name in FILES {
+        let place = home.path().join(name);
+        let text = format!("# mine\n{}", fs::read_to_string(&place).unwrap());
+        fs::write(place, text).unwrap();
+    }
+    let theirs = current(home.path());
+    assert!(pair.install(&settings).unwrap());
+    pair.put_back(&settings).unwrap();
+    assert_eq!(current(home.path()), theirs);
+}
+
+#[test]
+fn a_longer_chain_for_a_leaf_that_was_in_use_keeps_the_version_before() {
+    let home = TempDir::new().unwrap();
+    let settings = settings(home.path(), &[]);
+    let (first, mut second) = (Pair::new(), Pair::new());
+    let chain = std::mem::take(&mut second.chain);
+    first.install(&settings).unwrap();
+    second.install(&settings).unwrap();
+    let short = current(home.path());
+    second.chain = chain;
+    let proven = Material { proven: true, ..second.material() };
+    assert!(files().install(&settings, &proven).unwrap().changed);
+    let long = current(home.path());
+    assert_eq!(previous(home.path()), short, "what was served, not the certificate before it");
+    assert!(!files().install(&settings, &proven).unwrap().changed);
+    assert_eq!((current(home.path()), previous(home.path())), (long, short.clone()));
+    for _ in 0..2 {
+        second.put_back(&settings).unwrap();
+        assert_eq!(current(home.path()), short);
+    }
+    no_marks(home.path());
 }
 
 /// What a kill leaves after `renamed` of the four files were replaced.
@@ -272,6 +313,14 @@ const SCRIPT: &str = r#"#!/bin/sh
 home=${0%/*}
 if [ "$1" = -t ]; then
     printf '%s\n' "$@" > "$home/asked"
+    for site in "$home"/sites/*; do
+        [ -e "$site/cert.pem" ] || continue
+        for pair in 0 1 none; do
+            known="$home/known/${site##*/}/$pair"
+            cmp -s "$known/cert.pem" "$site/cert.pem" && cmp -s "$known/privkey.pem" "$site/privkey.pem" && break
+        done
+        [ $pair != none ] || { echo "$site: key values mismatch" >&2; exit 1; }
+    done
     [ -e "$home/refuse" ] || exit 0
     echo 'nginx: [emerg] unknown directive "serverr"' >&2
     exit 1
@@ -397,4 +446,32 @@ fn no_setting_names_a_program() {
     assert!(!files().check(&settings).unwrap().contains_key("nginx_binary"));
     settings.insert("nginx_binary".to_owned(), "/usr/local/sbin/nginx".to_owned());
     files().check(&settings).unwrap();
+}
+
+/// nginx reads the pairs of all its sites when it is asked about one.
+#[test]
+fn the_sites_of_one_nginx_are_changed_one_after_the_other() {
+    const SITES: usize = 6;
+    let nginx = FakeNginx::start();
+    let pairs: Vec<[Pair; 2]> = (0..SITES).map(|_| [Pair::new(), Pair::new()]).collect();
+    for (site, both) in pairs.iter().enumerate() {
+        for (n, pair) in both.iter().enumerate() {
+            let known = nginx.at(&format!("known/{site}/{n}"));
+            fs::create_dir_all(&known).unwrap();
+            pair.install(&settings(&known, &[])).unwrap();
+        }
+        fs::create_dir_all(nginx.at(&format!("sites/{site}"))).unwrap();
+    }
+    std::thread::scope(|scope| {
+        for (site, both) in pairs.iter().enumerate() {
+            let nginx = &nginx;
+            scope.spawn(move || {
+                let settings = nginx.settings(&nginx.at(&format!("sites/{site}")));
+                for round in 0..6 {
+                    nginx.install(&both[round % 2], &settings).expect("nobody else's half is seen");
+                }
+                nginx.target().put_back(&settings, both[1].certificate.fingerprint()).expect("nor now");
+            });
+        }
+    });
 }

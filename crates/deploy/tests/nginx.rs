@@ -94,7 +94,8 @@ async fn takes_a_new_pair_and_keeps_the_old_one_when_it_is_broken() {
     let chain = [authority.intermediate.clone()];
     let install = |which: usize, settings: Settings| {
         let key = keys[which].private_key();
-        let material = Material { certificate: &certificates[which], chain: &chain, key: Some(&key) };
+        let material =
+            Material { certificate: &certificates[which], chain: &chain, key: Some(&key), proven: false };
         files.install(&settings, &material)
     };
 

@@ -167,3 +167,23 @@ async fn waits_for_a_reload_but_not_for_ever() {
     assert_eq!(looks[0].certificate, Some(certificate.fingerprint()));
     assert!(!looks[0].is_good());
 }
+
+#[tokio::test]
+async fn waits_for_the_chain_where_the_leaf_was_served_before() {
+    let (authority, key) = (Authority::new(), TestSigner::ec());
+    let certificate = authority.issue(&["a.example"], &key);
+    let (before, after) = (pair(&[&certificate], &key), pair(&[&certificate, &authority.intermediate], &key));
+    let address =
+        serve(rustls::ALL_VERSIONS, move |_, n| Some(Arc::clone(if n < 3 { &before } else { &after }))).await;
+    let chain = [authority.intermediate.clone()];
+    let expected = Expected { certificate: &certificate, chain: &chain, names: certificate.names() };
+    let patience = Patience { total: Duration::from_secs(20), pause: Duration::from_millis(1) };
+    let looks = verify_within(&Dialer::default(), &[address], &expected, patience).await;
+    assert!(looks[0].is_good() && looks[0].warning.is_empty(), "{looks:?}");
+    // A server that never sends it is found out, and believed for the leaf all the same.
+    let leaf_alone = pair(&[&certificate], &key);
+    let address = serve(rustls::ALL_VERSIONS, move |_, _| Some(Arc::clone(&leaf_alone))).await;
+    let patience = Patience { total: Duration::from_millis(50), ..patience };
+    let looks = verify_within(&Dialer::default(), &[address], &expected, patience).await;
+    assert!(looks[0].is_good() && looks[0].warning.contains("Test intermediate"), "{looks:?}");
+}

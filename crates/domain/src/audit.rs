@@ -91,6 +91,8 @@ names! {
         TargetUpdate "target.update",
         /// A target was removed.
         TargetRetire "target.retire",
+        /// A lineage's targets are given the chain as it is now, because it is another than they have.
+        DeploymentPlan "deployment.plan",
         /// A certificate was installed on a target.
         DeploymentInstall "deployment.install",
         /// It was seen from outside.

@@ -75,6 +75,9 @@ pub enum NotCurrent {
     /// Its private key is not here.
     #[error("its private key is not here")]
     NoKey,
+    /// Its issuer took it back.
+    #[error("it was revoked")]
+    Revoked,
     /// It has a finding of severity error.
     #[error("{0}")]
     Finding(String),
@@ -88,7 +91,15 @@ pub enum NotCurrent {
 
 /// The first of these names that a certificate does not cover.
 pub fn uncovered<'a>(certificate: &Certificate, names: &'a [SubjectAltName]) -> Option<&'a SubjectAltName> {
-    names.iter().find(|name| !certificate.names().contains(name))
+    all_uncovered(certificate, names).next()
+}
+
+/// Every one of these names that a certificate does not cover.
+pub fn all_uncovered<'a>(
+    certificate: &Certificate,
+    names: &'a [SubjectAltName],
+) -> impl Iterator<Item = &'a SubjectAltName> {
+    names.iter().filter(|name| !certificate.names().contains(name))
 }
 
 /// Decides whether a new certificate becomes its lineage's current one (DESIGN section 9). `names` are the lineage's: a
@@ -101,6 +112,9 @@ pub fn plan_current(
 ) -> Result<(), NotCurrent> {
     if !new.has_key {
         return Err(NotCurrent::NoKey);
+    }
+    if new.state == CertificateState::Revoked {
+        return Err(NotCurrent::Revoked);
     }
     if let Some(error) = findings.iter().find(|finding| finding.severity == Severity::Error) {
         return Err(NotCurrent::Finding(error.what.clone()));

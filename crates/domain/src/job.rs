@@ -13,6 +13,8 @@ names! {
         LineageRekey "lineage.rekey",
         /// Installs and verifies the deployment that is its subject.
         DeploymentRun "deployment.run",
+        /// Plans deployments for the targets that would get another chain now than they have.
+        DeploymentPlan "deployment.plan",
         /// Stores the certificates of the import that is its subject.
         CertificateImport "certificate.import",
         /// Fetches what is missing in the chain of the certificate that is its subject.
@@ -41,7 +43,7 @@ pub struct Job {
     pub id: JobId,
     /// What it does.
     pub kind: JobKind,
-    /// To what: a lineage's, deployment's or import's id, or a certificate's fingerprint.
+    /// To what: a lineage's, deployment's or import's id, or a certificate's fingerprint; `chains` where it is about all.
     pub subject: String,
     /// Where it is.
     pub state: JobState,

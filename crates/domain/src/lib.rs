@@ -21,6 +21,7 @@ pub mod names;
 pub mod order;
 pub mod permission;
 pub mod pin;
+pub mod redeployment;
 pub mod renewal;
 pub mod session;
 pub mod snapshot;

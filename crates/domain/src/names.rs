@@ -1,6 +1,6 @@
 //! Enums with a stable name per variant, as the store, the API and audit events write them.
 
-/// Declares an enum whose variants each have a stable name, with `ALL`, `name` and `FromStr`.
+/// Declares an enum whose variants each have a stable name, with `ALL`, `NAMES`, `name` and `FromStr`.
 #[macro_export]
 macro_rules! names {
     ($(#[$doc:meta])* $kind:ident { $($(#[$vdoc:meta])* $variant:ident $name:literal,)* }) => {
@@ -11,6 +11,8 @@ macro_rules! names {
         impl $kind {
             /// Every one.
             pub const ALL: &'static [$kind] = &[$(Self::$variant,)*];
+            /// The name of each.
+            pub const NAMES: &'static [&'static str] = &[$($name,)*];
 
             /// The stable name.
             pub fn name(self) -> &'static str {
@@ -30,7 +32,7 @@ macro_rules! names {
             fn from_str(name: &str) -> Result<Self, Self::Err> {
                 match name {
                     $($name => Ok(Self::$variant),)*
-                    _ => Err($crate::names::UnknownName { known: &[$($name,)*] }),
+                    _ => Err($crate::names::UnknownName { known: Self::NAMES }),
                 }
             }
         }

@@ -40,6 +40,12 @@ pub enum PinRefusal {
     Characters,
 }
 
+/// A PIN as it counts: without the blanks around it. X-Road's programs take them off (`XROAD.md` 2.1), so a PIN that was
+/// chosen elsewhere must open the token there too.
+pub fn plain(entered: &str) -> &str {
+    entered.trim()
+}
+
 /// Checks a new PIN against the policy.
 pub fn check(pin: &str, policy: PinPolicy) -> Result<(), PinRefusal> {
     if !pin.bytes().all(|byte| (32..=126).contains(&byte)) {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pki::Fingerprint;
+use pki::identity::sha256;
+use pki::{Certificate, Fingerprint};
 
 use crate::clock::Moment;
 use crate::id::{DeploymentId, LineageId, TargetId};
@@ -58,6 +59,15 @@ impl DeploymentState {
     }
 }
 
+/// Names what is sent with a certificate: SHA-256 over the fingerprints of all members, the leaf first.
+pub type ChainHash = Fingerprint;
+
+/// The name of a chain as it is served, the leaf first.
+pub fn chain_hash<'a>(served: impl IntoIterator<Item = &'a Certificate>) -> ChainHash {
+    let members: Vec<u8> = served.into_iter().flat_map(|member| member.fingerprint().0).collect();
+    Fingerprint(sha256(&members))
+}
+
 /// One certificate on one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
@@ -71,6 +81,8 @@ pub struct Deployment {
     pub certificate: Fingerprint,
     /// Where it is.
     pub state: DeploymentState,
+    /// The chain with which it was tried; none before, and for those that are older than this was noted.
+    pub chain: Option<ChainHash>,
     /// What went wrong, in the target's own words; empty when nothing did.
     pub trouble: String,
     /// When it was planned.

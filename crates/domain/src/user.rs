@@ -30,6 +30,8 @@ pub struct ApiKey {
     pub label: String,
     /// What it is trusted with.
     pub roles: BTreeSet<Role>,
+    /// Who made it, as audit events name actors.
+    pub created_by: String,
     /// When it was made.
     pub created: Moment,
     /// When it ends.

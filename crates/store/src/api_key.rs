@@ -9,10 +9,10 @@ use domain::{Moment, Role};
 use crate::tx::Row;
 use crate::{Error, Tx, text};
 
-const API_KEY: &str = "SELECT id, label, roles, secret, created, expires, last_used FROM api_key";
+const API_KEY: &str = "SELECT id, label, roles, secret, created_by, created, expires, last_used FROM api_key";
 
-/// Stores a new API key. `created_by` is the maker's name in audit events.
-pub fn insert(tx: &Tx<'_>, key: &ApiKey, secret_hash: &[u8; 32], created_by: &str) -> Result<(), Error> {
+/// Stores a new API key.
+pub fn insert(tx: &Tx<'_>, key: &ApiKey, secret_hash: &[u8; 32]) -> Result<(), Error> {
     tx.exec(
         "INSERT INTO api_key (id, label, roles, secret, created_by, created, expires, last_used)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -21,7 +21,7 @@ pub fn insert(tx: &Tx<'_>, key: &ApiKey, secret_hash: &[u8; 32], created_by: &st
             &key.label,
             &text::roles(&key.roles),
             &secret_hash.as_slice(),
-            &created_by,
+            &key.created_by,
             &key.created.0,
             &key.expires.0,
             &key.last_used.map(|at| at.0),
@@ -64,6 +64,7 @@ fn read(row: &Row<'_>) -> Result<ApiKey, Error> {
         id: ApiKeyId::of(row.text("id")?),
         label: row.at("label")?,
         roles: roles.ok_or(Error::Corrupt { table: "api_key", column: "roles" })?,
+        created_by: row.at("created_by")?,
         created: row.moment("created")?,
         expires: row.moment("expires")?,
         last_used: row.moment_or_none("last_used")?,

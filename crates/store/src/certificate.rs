@@ -82,14 +82,13 @@ pub fn insert(tx: &Tx<'_>, entry: &CertificateEntry) -> Result<bool, Error> {
 
 fn search_text(certificate: &Certificate, serial: &str) -> String {
     let names: Vec<String> = certificate.names().iter().map(ToString::to_string).collect();
-    let all = searchable(&[
+    searchable(&[
         &certificate.subject().to_string(),
         &certificate.issuer().to_string(),
         &names.join("\n"),
         serial,
         &certificate.fingerprint().to_string(),
-    ]);
-    text::storable(&all)
+    ])
 }
 
 /// One certificate, whatever its state.
@@ -177,6 +176,16 @@ pub fn issuers_named(tx: &Tx<'_>, subject: &[u8]) -> Result<Vec<Certificate>, Er
         "SELECT der FROM certificate WHERE subject = $1 AND (is_ca OR self_signed)
          ORDER BY not_after DESC, fingerprint LIMIT $2",
         &[&subject, &SAME_SUBJECT],
+        |row| parse(&row.at::<Vec<u8>>("der")?),
+    )
+}
+
+/// A few with this subject (DER) that are no CAs and not self-signed: who bears an issuer's name and may issue nothing.
+pub fn others_named(tx: &Tx<'_>, subject: &[u8]) -> Result<Vec<Certificate>, Error> {
+    tx.rows(
+        "SELECT der FROM certificate WHERE subject = $1 AND NOT is_ca AND NOT self_signed
+         ORDER BY not_after DESC, fingerprint LIMIT 8",
+        &[&subject],
         |row| parse(&row.at::<Vec<u8>>("der")?),
     )
 }

@@ -2,7 +2,8 @@
 
 use domain::Moment;
 use domain::id::{DeploymentId, LineageId, TargetId};
-use domain::target::{Deployment, DeploymentState};
+use domain::job::JobKind;
+use domain::target::{ChainHash, Deployment, DeploymentState};
 use pki::Fingerprint;
 
 use crate::select::{self, Select};
@@ -10,7 +11,7 @@ use crate::tx::Row;
 use crate::{Error, Page, Tx, text};
 
 const DEPLOYMENT: &str =
-    "SELECT id, lineage, target, certificate, state, trouble, created, changed FROM deployment";
+    "SELECT id, lineage, target, certificate, state, chain, trouble, created, changed FROM deployment";
 const OF_PAIR: &str = "WHERE lineage = $1 AND target = $2";
 const NEWEST: &str = "ORDER BY created DESC, id DESC";
 
@@ -28,14 +29,15 @@ pub struct DeploymentFilter {
 /// Stores a new deployment; its certificate must be stored.
 pub fn insert(tx: &Tx<'_>, deployment: &Deployment) -> Result<(), Error> {
     tx.exec(
-        "INSERT INTO deployment (id, lineage, target, certificate, state, trouble, created, changed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO deployment (id, lineage, target, certificate, state, chain, trouble, created, changed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         &[
             &deployment.id.as_str(),
             &deployment.lineage.as_str(),
             &deployment.target.as_str(),
             &deployment.certificate.0.as_slice(),
             &deployment.state.name(),
+            &deployment.chain.as_ref().map(|chain| chain.0.as_slice()),
             &deployment.trouble,
             &deployment.created.0,
             &deployment.changed.0,
@@ -95,6 +97,33 @@ pub fn verified_of(tx: &Tx<'_>, lineage: &LineageId, target: &TargetId) -> Resul
     tx.one(&sql, &[&lineage.as_str(), &target.as_str()], read)
 }
 
+/// Whether the same certificate was in use on the target before, by another deployment of the lineage: seen from outside, or
+/// installed where nobody can look.
+pub fn was_in_use(tx: &Tx<'_>, deployment: &Deployment) -> Result<bool, Error> {
+    let found = tx.number(
+        "SELECT count(*) AS n FROM deployment WHERE lineage = $1 AND target = $2 AND certificate = $3 AND id <> $4
+         AND (state = 'verified' OR (state = 'installed' AND NOT EXISTS (SELECT 1 FROM job
+             WHERE job.kind = $5 AND job.subject = deployment.id AND job.state IN ('waiting', 'running'))))",
+        &[
+            &deployment.lineage.as_str(),
+            &deployment.target.as_str(),
+            &deployment.certificate.0.as_slice(),
+            &deployment.id.as_str(),
+            &JobKind::DeploymentRun.name(),
+        ],
+    )?;
+    Ok(found > 0)
+}
+
+/// Notes with which chain the deployment is tried.
+pub fn set_chain(tx: &Tx<'_>, id: &DeploymentId, chain: &ChainHash) -> Result<(), Error> {
+    tx.update(
+        "deployment",
+        "UPDATE deployment SET chain = $2 WHERE id = $1",
+        &[&id.as_str(), &chain.0.as_slice()],
+    )
+}
+
 /// Says where the deployment is since when, and what went wrong.
 pub fn set_state(
     tx: &Tx<'_>,
@@ -117,6 +146,7 @@ fn read(row: &Row<'_>) -> Result<Deployment, Error> {
         target: TargetId::of(row.text("target")?),
         certificate: Fingerprint(row.hash("deployment", "certificate")?),
         state: row.parsed("deployment", "state")?,
+        chain: row.hash_or_none("deployment", "chain")?.map(Fingerprint),
         trouble: row.at("trouble")?,
         created: row.moment("created")?,
         changed: row.moment("changed")?,

@@ -10,6 +10,8 @@ use crate::{Error, Tx, text};
 const ENDPOINT: &str =
     "SELECT e.target AS target, e.lineage AS lineage, e.address AS address, e.name AS name,
     e.certificate AS certificate, e.trouble AS trouble, e.at AS at FROM endpoint e";
+/// Of a target that was taken off its lineage nobody wants to know.
+const BOUND: &str = "JOIN lineage_target b ON b.lineage = e.lineage AND b.target = e.target";
 
 /// Remembers what was seen, in place of what was seen there before.
 pub fn record(tx: &Tx<'_>, seen: &EndpointSeen) -> Result<(), Error> {
@@ -37,16 +39,16 @@ pub fn of_lineage(tx: &Tx<'_>, lineage: &LineageId) -> Result<Vec<EndpointSeen>,
     tx.rows(&sql, &[&lineage.as_str()], read)
 }
 
-/// What was looked for at a target.
+/// What was looked for at a target, of the lineages that it serves.
 pub fn of_target(tx: &Tx<'_>, target: &TargetId) -> Result<Vec<EndpointSeen>, Error> {
-    let sql = format!("{ENDPOINT} WHERE e.target = $1 ORDER BY e.lineage, e.address, e.name");
+    let sql = format!("{ENDPOINT} {BOUND} WHERE e.target = $1 ORDER BY e.lineage, e.address, e.name");
     tx.rows(&sql, &[&target.as_str()], read)
 }
 
-/// Where something else is served than the lineage's current certificate.
+/// Where something else is served than the lineage's current certificate, on the targets that it is bound to.
 pub fn wrong(tx: &Tx<'_>, limit: u32) -> Result<Vec<EndpointSeen>, Error> {
     let sql = format!(
-        "{ENDPOINT} JOIN lineage l ON l.id = e.lineage AND l.retired IS NULL
+        "{ENDPOINT} {BOUND} JOIN lineage l ON l.id = e.lineage AND l.retired IS NULL
          WHERE l.current IS NOT NULL AND (e.certificate IS NULL OR e.certificate <> l.current)
          ORDER BY e.at, e.lineage, e.address, e.name LIMIT $1"
     );
@@ -59,6 +61,12 @@ pub fn remove_of(tx: &Tx<'_>, lineage: &LineageId, target: &TargetId) -> Result<
         "DELETE FROM endpoint WHERE lineage = $1 AND target = $2",
         &[&lineage.as_str(), &target.as_str()],
     )?;
+    Ok(())
+}
+
+/// Forgets what was seen at one address of a target.
+pub fn remove_at(tx: &Tx<'_>, target: &TargetId, address: &str) -> Result<(), Error> {
+    tx.exec("DELETE FROM endpoint WHERE target = $1 AND address = $2", &[&target.as_str(), &address])?;
     Ok(())
 }
 

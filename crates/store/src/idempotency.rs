@@ -7,8 +7,8 @@ use crate::{Error, Tx};
 /// A stored answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAnswer {
-    /// Hash of the request: the same key with another request is refused.
-    pub request_hash: [u8; 32],
+    /// What the request is known again by, keyed from outside the tables: the same key with another request is refused.
+    pub request_mark: [u8; 32],
     /// HTTP status.
     pub status: u16,
     /// Body.
@@ -25,7 +25,7 @@ pub fn find(tx: &Tx<'_>, actor: &str, key: &str) -> Result<Option<StoredAnswer>,
         |row| {
             let status = u16::try_from(row.at::<i64>("status")?);
             Ok(StoredAnswer {
-                request_hash: row.hash("idempotency", "request")?,
+                request_mark: row.hash("idempotency", "request")?,
                 status: status.map_err(|_| Error::Corrupt { table: "idempotency", column: "status" })?,
                 body: row.at("body")?,
                 at: row.moment("at")?,
@@ -42,7 +42,7 @@ pub fn insert(tx: &Tx<'_>, actor: &str, key: &str, answer: &StoredAnswer) -> Res
         &[
             &actor,
             &key,
-            &answer.request_hash.as_slice(),
+            &answer.request_mark.as_slice(),
             &i64::from(answer.status),
             &answer.body,
             &answer.at.0,

@@ -24,6 +24,12 @@ pub fn find(tx: &Tx<'_>, id: &IssuerId) -> Result<Option<Issuer>, Error> {
     tx.one(&format!("{ISSUER} WHERE id = $1"), &[&id.as_str()], read)
 }
 
+/// The issuer behind which this certificate of a CA stands.
+pub fn of_authority(tx: &Tx<'_>, certificate: &Fingerprint) -> Result<Option<Issuer>, Error> {
+    let sql = format!("{ISSUER} WHERE root = $1 OR intermediate = $1 ORDER BY id");
+    tx.one(&sql, &[&certificate.0.as_slice()], read)
+}
+
 /// Every issuer, by id.
 pub fn all(tx: &Tx<'_>) -> Result<Vec<Issuer>, Error> {
     tx.rows(&format!("{ISSUER} ORDER BY id"), &[], read)

@@ -146,6 +146,26 @@ pub fn hasten(tx: &Tx<'_>, id: &JobId, due: Moment) -> Result<bool, Error> {
     Ok(tx.exec(sql, &[&id.as_str(), &due.0])? > 0)
 }
 
+/// Lets the job wait for something that is no failure of its own: the try is not counted.
+pub fn put_off(tx: &Tx<'_>, id: &JobId, fence: i64, due: Moment, trouble: &str) -> Result<bool, Error> {
+    held(
+        tx,
+        "state = 'waiting', due = $3, ready = $3, trouble = $4, attempts = attempts - 1",
+        &[&id.as_str(), &fence, &due.0, &text::storable(trouble)],
+    )
+}
+
+/// Starts every job now that waits with this trouble.
+pub fn hasten_all(tx: &Tx<'_>, trouble: &str, now: Moment) -> Result<u64, Error> {
+    let sql = "UPDATE job SET due = $2, ready = $2 WHERE state = 'waiting' AND trouble = $1 AND due > $2";
+    tx.exec(sql, &[&text::storable(trouble), &now.0])
+}
+
+/// Makes an open job one of another kind. [`Error::Conflict`]: there is one of that kind for its subject already.
+pub fn set_kind(tx: &Tx<'_>, id: &JobId, kind: JobKind) -> Result<(), Error> {
+    tx.update("job", "UPDATE job SET kind = $2 WHERE id = $1", &[&id.as_str(), &kind.name()])
+}
+
 /// Gives an open job to another actor: it starts anew for him, now. Whoever works on it writes no more, as if he had been
 /// killed; what he stored is taken up.
 pub fn hand_to(tx: &Tx<'_>, id: &JobId, actor: &str, now: Moment) -> Result<bool, Error> {

@@ -1,5 +1,7 @@
 //! Keys, and their sealed private halves.
 
+use std::collections::BTreeSet;
+
 use domain::Moment;
 use domain::id::TokenId;
 use domain::key::{Exportable, Key, KeyState, KeyUsage, SealedKey};
@@ -63,10 +65,12 @@ pub fn find(tx: &Tx<'_>, id: &KeyId) -> Result<Option<Key>, Error> {
     tx.one(&format!("{KEY} WHERE id = $1"), &[&id.0.as_slice()], read)
 }
 
-/// The state of a key.
-pub fn state(tx: &Tx<'_>, id: &KeyId) -> Result<Option<KeyState>, Error> {
-    let sql = "SELECT state FROM key WHERE id = $1";
-    tx.one(sql, &[&id.0.as_slice()], |row| row.parsed("key", "state"))
+/// Where a key is in its life, and what it is for.
+pub fn standing(tx: &Tx<'_>, id: &KeyId) -> Result<Option<(KeyState, Option<KeyUsage>)>, Error> {
+    let sql = "SELECT state, usage FROM key WHERE id = $1";
+    tx.one(sql, &[&id.0.as_slice()], |row| {
+        Ok((row.parsed("key", "state")?, row.parsed_or_none("key", "usage")?))
+    })
 }
 
 /// The key of this friendly name that is not destroyed.
@@ -74,21 +78,29 @@ pub fn by_label(tx: &Tx<'_>, label: &str) -> Result<Option<Key>, Error> {
     tx.one(&format!("{KEY} WHERE label = $1 AND state <> 'destroyed'"), &[&label], read)
 }
 
+const SEALED: &str =
+    "SELECT id, token, exportable, algorithm, sealed FROM key WHERE id = $1 AND sealed IS NOT NULL";
+
 /// The sealed private half; none once it is destroyed.
 pub fn sealed(tx: &Tx<'_>, id: &KeyId) -> Result<Option<SealedKey>, Error> {
-    tx.one(
-        "SELECT id, token, exportable, algorithm, sealed FROM key WHERE id = $1 AND sealed IS NOT NULL",
-        &[&id.0.as_slice()],
-        |row| {
-            Ok(SealedKey {
-                id: KeyId(row.hash("key", "id")?),
-                token: TokenId::of(row.text("token")?),
-                exportable: row.parsed("key", "exportable")?,
-                algorithm: row.parsed("key", "algorithm")?,
-                sealed: row.at("sealed")?,
-            })
-        },
-    )
+    tx.one(SEALED, &[&id.0.as_slice()], read_sealed)
+}
+
+/// The sealed private half of a key for TLS; none for any other, whatever certificate somebody made over it: a CA's key
+/// must never come to the edge.
+pub fn sealed_for_tls(tx: &Tx<'_>, id: &KeyId) -> Result<Option<SealedKey>, Error> {
+    let sql = format!("{SEALED} AND (usage IS NULL OR usage = 'tls')");
+    tx.one(&sql, &[&id.0.as_slice()], read_sealed)
+}
+
+fn read_sealed(row: &Row<'_>) -> Result<SealedKey, Error> {
+    Ok(SealedKey {
+        id: KeyId(row.hash("key", "id")?),
+        token: TokenId::of(row.text("token")?),
+        exportable: row.parsed("key", "exportable")?,
+        algorithm: row.parsed("key", "algorithm")?,
+        sealed: row.at("sealed")?,
+    })
 }
 
 /// Keys by friendly name. The next page begins after [`cursor`] of the last one.
@@ -118,6 +130,13 @@ pub fn cursor(key: &Key) -> String {
 pub fn of_token(tx: &Tx<'_>, token: &TokenId) -> Result<Vec<Key>, Error> {
     let sql = format!("{KEY} WHERE token = $1 AND state <> 'destroyed' ORDER BY label_folded, id");
     tx.rows(&sql, &[&token.as_str()], read)
+}
+
+/// The ids of the same keys.
+pub fn ids_of_token(tx: &Tx<'_>, token: &TokenId) -> Result<BTreeSet<KeyId>, Error> {
+    let sql = "SELECT id FROM key WHERE token = $1 AND state <> 'destroyed'";
+    let ids = tx.rows(sql, &[&token.as_str()], |row| Ok(KeyId(row.hash("key", "id")?)))?;
+    Ok(ids.into_iter().collect())
 }
 
 /// Changes where the key is in its life, and when it was retired.
@@ -166,12 +185,24 @@ pub fn mark_exported(tx: &Tx<'_>, id: &KeyId, at: Moment) -> Result<(), Error> {
     )
 }
 
-/// Remembers that a backup holds every key made before this moment; answers how many are new to it.
-pub fn mark_backed_up(tx: &Tx<'_>, before: Moment) -> Result<u64, Error> {
-    tx.exec(
-        "UPDATE key SET durability = 'backed_up' WHERE durability = 'this_node_only' AND created < $1",
-        &[&before.0],
-    )
+/// The keys that no backup holds. What is read here before the tables are copied is in the copy; a key that is made while
+/// they are copied may not be, whatever time it bears.
+pub fn not_backed_up(tx: &Tx<'_>) -> Result<Vec<KeyId>, Error> {
+    tx.rows("SELECT id FROM key WHERE durability = 'this_node_only'", &[], |row| {
+        Ok(KeyId(row.hash("key", "id")?))
+    })
+}
+
+/// Remembers that a backup holds these keys; answers how many are new to it.
+pub fn mark_backed_up(tx: &Tx<'_>, held: &[KeyId]) -> Result<u64, Error> {
+    let mut marked = 0;
+    for id in held {
+        marked += tx.exec(
+            "UPDATE key SET durability = 'backed_up' WHERE id = $1 AND durability = 'this_node_only'",
+            &[&id.0.as_slice()],
+        )?;
+    }
+    Ok(marked)
 }
 
 /// Removes the sealed private half for good; the rest of the row stays as history.

@@ -188,19 +188,41 @@ pub fn set_due(tx: &Tx<'_>, id: &LineageId, due: Option<Moment>) -> Result<(), E
     )
 }
 
-/// Says what is wrong, how often in a row, and when it is tried again.
-pub fn set_trouble(
-    tx: &Tx<'_>,
-    id: &LineageId,
-    failures: u32,
-    trouble: &str,
-    due: Option<Moment>,
-) -> Result<(), Error> {
+/// Takes the due time of a lineage that is still due, for a job that carries it from here; false when somebody came
+/// between. The row is held until the end of the transaction.
+pub fn take_due(tx: &Tx<'_>, id: &LineageId, now: Moment) -> Result<bool, Error> {
+    let sql = "UPDATE lineage SET due = NULL, version = version + 1
+         WHERE id = $1 AND due <= $2 AND retired IS NULL";
+    Ok(tx.exec(sql, &[&id.as_str(), &now.0])? > 0)
+}
+
+/// Lineages that nothing will renew: no due time, no renewal that waits or runs, no active order.
+pub fn adrift(tx: &Tx<'_>, limit: u32) -> Result<Vec<Lineage>, Error> {
+    let sql = format!(
+        "{} WHERE due IS NULL AND retired IS NULL
+         AND NOT EXISTS (SELECT 1 FROM job WHERE subject = lineage.id AND kind IN ('lineage.renew', 'lineage.rekey')
+             AND state IN ('waiting', 'running'))
+         AND NOT EXISTS (SELECT 1 FROM \"order\" WHERE \"order\".lineage = lineage.id
+             AND \"order\".state IN ('pending', 'ready', 'processing'))
+         ORDER BY id LIMIT $1",
+        query(tx)
+    );
+    tx.rows(&sql, &[&i64::from(limit)], read)
+}
+
+/// Holds the lineage until the end of the transaction, so that what is decided about it stays true; false when there is
+/// none.
+pub fn hold(tx: &Tx<'_>, id: &LineageId) -> Result<bool, Error> {
+    let sql = format!("SELECT id FROM lineage WHERE id = $1 AND retired IS NULL{}", tx.for_update());
+    Ok(tx.one(&sql, &[&id.as_str()], |row| row.at::<String>("id"))?.is_some())
+}
+
+/// Says what is wrong, and how often in a row.
+pub fn set_trouble(tx: &Tx<'_>, id: &LineageId, failures: u32, trouble: &str) -> Result<(), Error> {
     tx.update(
         "lineage",
-        "UPDATE lineage SET failures = $2, trouble = $3, due = $4, version = version + 1
-         WHERE id = $1 AND retired IS NULL",
-        &[&id.as_str(), &i64::from(failures), &text::storable(trouble), &due.map(|due| due.0)],
+        "UPDATE lineage SET failures = $2, trouble = $3, version = version + 1 WHERE id = $1 AND retired IS NULL",
+        &[&id.as_str(), &i64::from(failures), &text::storable(trouble)],
     )
 }
 
@@ -223,6 +245,21 @@ pub fn of_target(tx: &Tx<'_>, target: &TargetId) -> Result<Vec<Lineage>, Error> 
     tx.rows(&sql, &[&target.as_str()], read)
 }
 
+/// Lineages with a current certificate and a target other than this one, by id, after that of the last page.
+pub fn with_targets_beside(
+    tx: &Tx<'_>,
+    target: &TargetId,
+    after: &LineageId,
+    limit: u32,
+) -> Result<Vec<Lineage>, Error> {
+    let sql = format!(
+        "{} WHERE id > $1 AND retired IS NULL AND current IS NOT NULL
+         AND id IN (SELECT lineage FROM lineage_target WHERE target <> $2) ORDER BY id LIMIT $3",
+        query(tx)
+    );
+    tx.rows(&sql, &[&after.as_str(), &target.as_str(), &i64::from(limit)], read)
+}
+
 /// How many lineages an issuer has.
 pub fn of_issuer_count(tx: &Tx<'_>, issuer: &IssuerId) -> Result<i64, Error> {
     tx.number("SELECT count(*) AS n FROM lineage WHERE issuer = $1 AND retired IS NULL", &[&issuer.as_str()])
@@ -231,6 +268,7 @@ pub fn of_issuer_count(tx: &Tx<'_>, issuer: &IssuerId) -> Result<i64, Error> {
 /// Takes the lineage out of sight and off its targets. Its certificates stay; its name is free again.
 pub fn retire(tx: &Tx<'_>, id: &LineageId, at: Moment) -> Result<(), Error> {
     tx.exec("DELETE FROM lineage_target WHERE lineage = $1", &[&id.as_str()])?;
+    tx.exec("DELETE FROM endpoint WHERE lineage = $1", &[&id.as_str()])?;
     tx.update(
         "lineage",
         "UPDATE lineage SET retired = $2, due = NULL, version = version + 1 WHERE id = $1 AND retired IS NULL",
@@ -261,7 +299,7 @@ pub struct ServedLineage {
     pub backend: Option<Backend>,
 }
 
-/// Everything that a target serves now: the current certificates, with a key that is not destroyed, of the lineages
+/// Everything that a target serves now: the current certificates, with a TLS key that is not destroyed, of the lineages
 /// bound to it, by lineage id. Says which, not what is in them: who follows it mostly knows already.
 pub fn served(tx: &Tx<'_>, target: &TargetId) -> Result<Vec<ServedLineage>, Error> {
     tx.rows(
@@ -270,7 +308,7 @@ pub fn served(tx: &Tx<'_>, target: &TargetId) -> Result<Vec<ServedLineage>, Erro
          FROM lineage_target t
          JOIN lineage l ON l.id = t.lineage AND l.retired IS NULL
          JOIN certificate c ON c.fingerprint = l.current
-         JOIN key k ON k.id = c.key AND k.sealed IS NOT NULL
+         JOIN key k ON k.id = c.key AND k.sealed IS NOT NULL AND (k.usage IS NULL OR k.usage = 'tls')
          WHERE t.target = $1 ORDER BY l.id",
         &[&target.as_str()],
         |row| {

@@ -36,10 +36,16 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/4_csr_waiting/sqlite.sql"),
         postgres: include_str!("../migrations/4_csr_waiting/postgres.sql"),
     },
+    Migration {
+        number: 5,
+        name: "deployed_chain",
+        sqlite: include_str!("../migrations/5_deployed_chain/sqlite.sql"),
+        postgres: include_str!("../migrations/5_deployed_chain/postgres.sql"),
+    },
 ];
 
 /// The version that this program works with.
-pub(crate) const NEWEST: i64 = 4;
+pub(crate) const NEWEST: i64 = 5;
 
 impl Migration {
     /// Takes the step unless it was taken; answers how many were.

@@ -1,5 +1,6 @@
 //! Lists: a query that filters build up, and pages by the last row that was seen.
 
+use crate::text::storable;
 use crate::tx::{Arg, Row};
 use crate::{Error, Tx};
 
@@ -108,7 +109,7 @@ fn pattern(text: &str) -> String {
 
 /// What is searched: the texts in lower case, a line each.
 pub(crate) fn searchable(texts: &[&str]) -> String {
-    texts.join("\n").to_lowercase()
+    storable(&texts.join("\n").to_lowercase())
 }
 
 /// Writes where a list continues. Ids have no colon.

@@ -41,6 +41,14 @@ pub fn all(tx: &Tx<'_>) -> Result<Vec<Target>, Error> {
     tx.rows(&format!("{TARGET} ORDER BY label, id"), &[], |row| read(tx, row))
 }
 
+/// What people call the targets.
+pub fn labels(tx: &Tx<'_>) -> Result<BTreeMap<TargetId, String>, Error> {
+    let all = tx.rows("SELECT id, label FROM target", &[], |row| {
+        Ok((TargetId::of(row.text("id")?), row.text("label")?))
+    })?;
+    Ok(all.into_iter().collect())
+}
+
 /// Stores a changed target: label, settings and addresses. As [`insert`].
 pub fn update(tx: &Tx<'_>, target: &Target, secret: &[&str], nonce: [u8; 12]) -> Result<(), Error> {
     let (settings, sealed) = seal_settings(tx, target, secret, nonce);

@@ -104,7 +104,7 @@ fn read(row: &Row<'_>) -> Result<User, Error> {
     })
 }
 
-/// Forgets the wrong passwords of names that nobody tried since; strangers make up names.
+/// Forgets the wrong passwords of names that nobody tried since.
 pub fn forget_failures_before(tx: &Tx<'_>, before: Moment) -> Result<u64, Error> {
     tx.exec("DELETE FROM login_attempt WHERE last_wrong IS NULL OR last_wrong < $1", &[&before.0])
 }

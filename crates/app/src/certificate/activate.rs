@@ -1,10 +1,10 @@
 //! Make a certificate its lineage's current one, and plan its way to the targets.
 
 use domain::audit::{Action, Event, Field};
-use domain::certificate::{CertificateEntry, CertificateState};
+use domain::certificate::{CertificateEntry, CertificateState, all_uncovered};
+use domain::csr::CsrState;
 use domain::id::{DeploymentId, JobId};
 use domain::job::JobKind;
-use domain::key::KeyState;
 use domain::lineage::Lineage;
 use domain::permission::uses;
 use domain::renewal::due_at;
@@ -13,7 +13,7 @@ use domain::{Authorized, Moment, Random};
 use pki::{Fingerprint, Severity};
 use store::Tx;
 
-use crate::{App, Error, act, job, setting};
+use crate::{App, Error, act, job, key, setting};
 
 /// Makes a certificate current because a person says so, also an older one; never one with an error.
 pub async fn activate(
@@ -36,7 +36,9 @@ pub async fn activate(
             if let Some(error) = view.findings.iter().find(|finding| finding.severity == Severity::Error) {
                 return Err(Error::conflict(error.code, error.what.clone(), error.repair.clone()));
             }
+            refuse_lost_names(&lineage, &view.entry)?;
             make_current(tx, &lineage, &view.entry, now, (&actor, &*random))?;
+            end_order(tx, &lineage, &view.entry)?;
             act::record(tx, &event.clone().with(Field::Lineage, &lineage.id))
         })
         .await?;
@@ -45,6 +47,42 @@ pub async fn activate(
         Ok(())
     })
     .await
+}
+
+/// A name that the lineage serves must not vanish because of another certificate.
+fn refuse_lost_names(lineage: &Lineage, entry: &CertificateEntry) -> Result<(), Error> {
+    let lost: Vec<String> =
+        all_uncovered(&entry.certificate, &lineage.names).map(ToString::to_string).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "this certificate is not for {}, which the lineage “{}” serves",
+        lost.join(", "),
+        lineage.name
+    );
+    let repair = "Ask for a certificate with all names of the lineage, or make another lineage for fewer.";
+    Err(Error::conflict("lineage.names", what, repair))
+}
+
+/// Completes the lineage's order if it is this answer that it waits for: one that came after its request. A key that is
+/// kept has older certificates too.
+fn end_order(tx: &Tx<'_>, lineage: &Lineage, entry: &CertificateEntry) -> Result<(), Error> {
+    let order = store::order::active(tx, &lineage.id)?;
+    let Some(order) = order.filter(|order| order.key == entry.key() && order.created < entry.created) else {
+        return Ok(());
+    };
+    store::order::complete(tx, &order.id, &entry.fingerprint())?;
+    Ok(store::csr::set_state(tx, &order.csr, CsrState::Fulfilled)?)
+}
+
+/// Refuses what its issuer took back: nobody who looks would believe it.
+pub(crate) fn refuse_revoked(entry: &CertificateEntry) -> Result<(), Error> {
+    if entry.state != CertificateState::Revoked {
+        return Ok(());
+    }
+    let what = "this certificate was revoked by its issuer";
+    Err(Error::conflict("certificate.revoked", what, "Choose another one, or renew the lineage."))
 }
 
 /// Writes the change of a lineage's current certificate: the one before is superseded, the due time set, and for
@@ -57,7 +95,8 @@ pub(crate) fn make_current(
     by: (&str, &dyn Random),
 ) -> Result<(), Error> {
     let (fingerprint, certificate) = (entry.fingerprint(), &entry.certificate);
-    refuse_without_key(tx, entry)?;
+    key::refuse_to_serve_with(tx, &entry.key())?;
+    refuse_revoked(entry)?;
     // Our own pages and unknown names stay with the lineage whose certificate was chosen for them.
     if lineage.current.is_some() && setting::fingerprint(tx, setting::DEFAULT_CERTIFICATE)? == lineage.current
     {
@@ -77,19 +116,6 @@ pub(crate) fn make_current(
     Ok(())
 }
 
-/// A certificate whose key cannot sign would leave its names without any.
-fn refuse_without_key(tx: &Tx<'_>, entry: &CertificateEntry) -> Result<(), Error> {
-    let state = store::key::state(tx, &entry.key())?;
-    if state == Some(KeyState::Active) {
-        return Ok(());
-    }
-    let what = match state {
-        Some(state) => format!("the private key of this certificate is {state}"),
-        None => "the private key of this certificate is not here".to_owned(),
-    };
-    Err(Error::conflict("key.missing", what, "Import the key, bring it back, or choose another certificate."))
-}
-
 /// Plans one deployment with its job.
 pub(crate) fn plan_deployment(
     tx: &Tx<'_>,
@@ -105,6 +131,7 @@ pub(crate) fn plan_deployment(
         target: target.clone(),
         certificate: *certificate,
         state: DeploymentState::Planned,
+        chain: None,
         trouble: String::new(),
         created: now,
         changed: now,

@@ -9,6 +9,7 @@ mod climb;
 use std::collections::BTreeSet;
 
 use domain::audit::{Action, Event, Field};
+use domain::certificate::CertificateEntry;
 use domain::id::JobId;
 use domain::job::{Job, JobKind};
 use domain::permission::uses;
@@ -18,7 +19,7 @@ use pki::{Certificate, Fingerprint};
 use store::Tx;
 
 use self::climb::{Climb, End, Found};
-use super::{CertificateView, import};
+use super::import;
 use crate::job::{Done, refuse_lost_lease};
 use crate::{App, Error, act, chains, job};
 
@@ -104,24 +105,42 @@ fn no_address(last: &Certificate) -> Error {
     Error::conflict("chain.no_address", what, "Get the issuer's certificate from the CA, and import it.")
 }
 
-/// Begins to fetch what is missing in the chains of what was just imported with its key, once for each issuer.
-pub(super) fn begin(
-    tx: &Tx<'_>,
-    imported: &[CertificateView],
-    now: Moment,
-    (actor, random): (&str, &dyn Random),
-) -> Result<Vec<JobId>, Error> {
-    let mut issuers = BTreeSet::new();
-    let mut jobs = Vec::new();
-    for view in imported.iter().filter(|view| view.entry.has_key) {
-        let Some(missing) = missing(&view.chain) else { continue };
-        if jobs.len() < MOST_JOBS && issuers.insert(missing.below.issuer().der().to_vec()) {
-            let subject = view.entry.fingerprint();
-            let wanted = job::new(JobId::new(now, random), JobKind::CertificateComplete, subject, actor, now);
-            jobs.push(store::job::add(tx, &wanted)?);
+/// Whose chains are completed after an import: of those whose key is here the first for each issuer that is missing, so
+/// many at most.
+#[derive(Clone, Default)]
+pub(super) struct Wanted {
+    issuers: BTreeSet<Vec<u8>>,
+    leaves: Vec<Fingerprint>,
+}
+
+impl Wanted {
+    /// Whether no more are taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.leaves.len() >= MOST_JOBS
+    }
+
+    /// Takes one, if something is missing in its chain that can be fetched.
+    pub(super) fn consider(&mut self, entry: &CertificateEntry, chain: &Chain) {
+        let missing = missing(chain).filter(|_| entry.has_key && !self.is_full());
+        if missing.is_some_and(|missing| self.issuers.insert(missing.below.issuer().der().to_vec())) {
+            self.leaves.push(entry.fingerprint());
         }
     }
-    Ok(jobs)
+
+    /// Writes the jobs. `by` is the actor's name and the source of ids.
+    pub(super) fn begin(
+        &self,
+        tx: &Tx<'_>,
+        now: Moment,
+        (actor, random): (&str, &dyn Random),
+    ) -> Result<Vec<JobId>, Error> {
+        let mut jobs = Vec::with_capacity(self.leaves.len());
+        for leaf in &self.leaves {
+            let wanted = job::new(JobId::new(now, random), JobKind::CertificateComplete, leaf, actor, now);
+            jobs.push(store::job::add(tx, &wanted)?);
+        }
+        Ok(jobs)
+    }
 }
 
 /// Fetches, and stores what was found. Killed at any point and run again, it asks again: the same certificates are the

@@ -2,10 +2,11 @@
 
 use domain::Authorized;
 use domain::audit::{Action, Event};
+use domain::certificate::CertificateState;
 use domain::permission::uses;
 use pki::{Fingerprint, Severity};
 
-use crate::{App, Error, act, setting};
+use crate::{App, Error, act, key, setting};
 
 /// Makes a certificate the one that the edge and our own pages answer with when no name fits.
 pub async fn set_default(
@@ -19,13 +20,15 @@ pub async fn set_default(
         app.commit("certificate.default", move |tx| {
             let entry =
                 store::certificate::find(tx, &id)?.ok_or_else(|| Error::not_found("certificate", id))?;
-            if !entry.has_key {
-                let what = "the private key of this certificate is not here";
-                return Err(Error::conflict("key.missing", what, "Choose a certificate whose key is here."));
-            }
+            key::refuse_to_serve_with(tx, &entry.key())?;
+            super::refuse_revoked(&entry)?;
             let view = super::view(tx, entry, now)?;
             if let Some(error) = view.findings.iter().find(|finding| finding.severity == Severity::Error) {
                 return Err(Error::conflict(error.code, error.what.clone(), error.repair.clone()));
+            }
+            if view.entry.state == CertificateState::Retired {
+                // What is served is not hidden.
+                store::certificate::set_state(tx, &id, CertificateState::Issued)?;
             }
             setting::put_fingerprint(tx, setting::DEFAULT_CERTIFICATE, &id)?;
             act::record(tx, &event)

@@ -163,7 +163,7 @@ pub fn key_findings(form: ExportForm, passphrase: &str, strength: Strength) -> V
     match strength {
         Strength::Legacy => findings.push(warning(
             "export.legacy",
-            "the file is encrypted as in the last century, with 3DES and SHA-1: whoever has it tries passphrases fast",
+            "the file is encrypted in an old, weak way, with 3DES and SHA-1: whoever has it can try passphrases fast",
             "Use it only for a device that takes nothing newer, and delete it when it was imported there.",
         )),
         Strength::Modern => {}

@@ -32,10 +32,10 @@ pub use export::{
 pub(crate) use import::Previews;
 pub use import::{Import, ImportFile, Imported, Preview, PreviewHash, Taken, Wishes, import, preview};
 pub use list::{find, list};
-pub use retire::retire;
+pub use retire::{Consequences, retire};
 pub use self_sign::{NewSelfSigned, SelfSigned, self_sign};
 
-pub(crate) use activate::{make_current, plan_deployment};
+pub(crate) use activate::{make_current, plan_deployment, refuse_revoked};
 
 /// A certificate with all that is known of it.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ pub(crate) fn view_among(
     let fingerprint = entry.fingerprint();
     let chosen = |name| setting::fingerprint(tx, name).map(|chosen| chosen == Some(fingerprint));
     Ok(CertificateView {
-        is_current: lineage.as_ref().is_some_and(|lineage| lineage.current == Some(fingerprint)),
+        is_current: store::lineage::of_current(tx, &fingerprint)?.is_some(),
         is_default: chosen(setting::DEFAULT_CERTIFICATE)?,
         is_factory: chosen(setting::FACTORY_CERTIFICATE)?,
         entry,

@@ -1,21 +1,32 @@
 //! Remove a certificate from view. Its key is kept.
 
+use domain::Authorized;
 use domain::audit::{Action, Event};
-use domain::certificate::CertificateState;
+use domain::certificate::{CertificateEntry, CertificateState};
 use domain::issuer::IssuerKind;
 use domain::lineage::Lineage;
 use domain::permission::uses;
-use domain::{Authorized, Moment};
 use pki::Fingerprint;
 use store::Tx;
 
 use crate::{App, Error, act, lineage};
 
-/// Retires a certificate. The factory certificate, the default and a current one stay.
+/// What is done where a lineage serves the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consequences {
+    /// Nothing: it is said, and the certificate stays.
+    Refuse,
+    /// The lineage ends with its only certificate, unless a CA of ours renews it: whoever asks was told what is lost.
+    Accept,
+}
+
+/// Retires a certificate. The factory certificate, the default and those of our own CAs stay; one that a lineage serves
+/// stays too, unless the lineage ends with it.
 pub async fn retire(
     app: &App,
     by: &Authorized<uses::ManageTlsCertificates>,
     id: &Fingerprint,
+    consequences: Consequences,
 ) -> Result<(), Error> {
     act::audited(app, by.actor(), Action::CertificateRetire, &id.to_string(), async {
         let (id, now) = (*id, app.now());
@@ -36,8 +47,10 @@ pub async fn retire(
                 let what = "this is the default certificate";
                 return Err(Error::conflict("certificate.default", what, "Choose another default first."));
             }
-            if view.is_current {
-                retire_lineage(tx, view.lineage.as_ref(), now)?;
+            refuse_own_authority(tx, &id)?;
+            if let Some(lineage) = store::lineage::of_current(tx, &id)? {
+                refuse_served(tx, &lineage, &id, consequences)?;
+                lineage::retire_in(tx, &lineage.id, now)?;
             }
             store::certificate::set_state(tx, &id, CertificateState::Retired)?;
             act::record(tx, &event)
@@ -49,15 +62,41 @@ pub async fn retire(
     .await
 }
 
-/// A lineage that nobody renews by itself goes with its only certificate; any other must be removed on purpose.
-fn retire_lineage(tx: &Tx<'_>, lineage: Option<&Lineage>, now: Moment) -> Result<(), Error> {
-    let Some(lineage) = lineage else { return Ok(()) };
-    let kind = store::issuer::find(tx, &lineage.issuer)?.map(|issuer| issuer.kind);
-    match kind {
-        Some(IssuerKind::Internal) => {
-            let what = format!("the lineage {} serves this certificate", lineage.name);
-            Err(Error::conflict("certificate.in_use", what, "Renew or remove the lineage first."))
+/// The certificates of our own CAs are part of every chain below them.
+fn refuse_own_authority(tx: &Tx<'_>, id: &Fingerprint) -> Result<(), Error> {
+    match store::issuer::of_authority(tx, id)? {
+        None => Ok(()),
+        Some(issuer) => {
+            let what = format!("this is a certificate of the CA “{}”", issuer.label);
+            let repair =
+                "It stays for the chains of what that issued. Withdraw the issuer if it shall issue no more.";
+            Err(Error::conflict("certificate.authority", what, repair))
         }
-        Some(IssuerKind::SelfSigned | IssuerKind::Manual) | None => lineage::retire_in(tx, &lineage.id, now),
     }
+}
+
+/// A lineage that an imported or self-signed certificate founded may end with its only certificate; any other is removed
+/// on purpose.
+fn refuse_served(
+    tx: &Tx<'_>,
+    lineage: &Lineage,
+    id: &Fingerprint,
+    consequences: Consequences,
+) -> Result<(), Error> {
+    let what = format!("the lineage “{}” serves this certificate", lineage.name);
+    let in_use = |what| Err(Error::conflict("certificate.in_use", what, "Remove the lineage first."));
+    if consequences == Consequences::Refuse {
+        return in_use(what);
+    }
+    if store::issuer::find(tx, &lineage.issuer)?.is_some_and(|issuer| issuer.kind == IssuerKind::Internal) {
+        return in_use(format!("{what} and renews it by itself"));
+    }
+    let of_lineage = store::certificate::of_lineage(tx, &lineage.id)?;
+    let is_other =
+        |entry: &CertificateEntry| entry.fingerprint() != *id && entry.state != CertificateState::Retired;
+    if of_lineage.iter().any(is_other) {
+        let repair = "Use another certificate for it first, or remove the lineage.";
+        return Err(Error::conflict("certificate.in_use", format!("{what} and has others"), repair));
+    }
+    Ok(())
 }

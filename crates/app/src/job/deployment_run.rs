@@ -1,21 +1,23 @@
 //! Brings one certificate to one target and proves from outside that it is served; else the one before is put back.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deploy::{DeployError, EndpointLook, Expected, Material, Patience, verify_within};
 use domain::audit::{Action, Event, Field, Outcome};
 use domain::certificate::{CertificateEntry, CertificateState};
-use domain::id::{DeploymentId, TargetId};
+use domain::id::{DeploymentId, LineageId, TargetId};
 use domain::job::{Job, JobState, LEASE};
 use domain::key::{Exportable, SealedKey};
 use domain::lineage::Lineage;
 use domain::permission::{authorize, uses};
-use domain::target::{Deployment, DeploymentState, EndpointSeen, Target};
+use domain::target::{ChainHash, Deployment, DeploymentState, EndpointSeen, Target, chain_hash};
 use domain::{Actor, Authorized};
 use pki::{Certificate, PrivateKey};
 use store::Tx;
+use tokio::sync::OwnedMutexGuard;
 
-use super::{Done, refuse_lost_lease, tell};
+use super::{Done, lease_lost, refuse_lost_lease, tell};
 use crate::{App, Error, act, chains, key, snapshot};
 
 /// Everything that a deployment needs, read at one moment.
@@ -26,6 +28,14 @@ struct Plan {
     entry: CertificateEntry,
     chain: Vec<Certificate>,
     sealed: SealedKey,
+    /// The same certificate was in use there before.
+    proven: bool,
+}
+
+impl Plan {
+    fn chain_hash(&self) -> ChainHash {
+        chain_hash(std::iter::once(&self.entry.certificate).chain(&self.chain))
+    }
 }
 
 /// Runs one deployment.
@@ -34,12 +44,8 @@ pub(super) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
     let by = authorize(&Actor::Scheduler, uses::Deploy, id.as_str())?;
     let target = load(app, &id).await?.target.id;
     // One after the other at a target, and what is current is looked at when it is this one's turn.
-    let turn = app.target_turn(&target);
-    let _turn = (target != TargetId::edge()).then(|| turn.lock_owned());
-    let _turn = match _turn {
-        Some(turn) => Some(turn.await),
-        None => None,
-    };
+    let own = (target != TargetId::edge()).then(|| format!("target {target}"));
+    let _turn = app.turns(own.into_iter().collect()).await;
     extend_lease(app, job).await?;
     let plan = load(app, &id).await?;
     if plan.deployment.state.is_done() {
@@ -47,24 +53,31 @@ pub(super) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
     }
     if !plan.lineage.targets.contains(&target) {
         let trouble = "the target was taken off the lineage before";
-        note(app, &plan, DeploymentState::Failed, trouble).await?;
+        record(app, job, &plan, DeploymentState::Failed, trouble, None).await?;
         return Ok(Done::said(trouble));
     }
     if plan.lineage.current != Some(plan.entry.fingerprint()) {
         let trouble = "a newer certificate took its place before it was proven";
-        record(app, job, &plan, DeploymentState::Failed, trouble, Vec::new()).await?;
+        record(app, job, &plan, DeploymentState::Failed, trouble, None).await?;
         return Ok(Done::said(trouble));
     }
     tell(app, job, JobState::Running, &format!("installing on “{}”", plan.target.label));
-    if let Err(error) = install(app, &by, &plan).await? {
+    if let Err(error) = install(app, job, &by, &plan).await? {
         let trouble = said(&error);
-        record(app, job, &plan, failed_state(&error), &trouble, Vec::new()).await?;
+        record(app, job, &plan, failed_state(&error), &trouble, None).await?;
         return Ok(Done::said(trouble));
     }
-    if plan.deployment.state == DeploymentState::Planned {
-        record(app, job, &plan, DeploymentState::Installed, "", Vec::new()).await?;
+    let addresses = addresses(app, &plan.target);
+    if addresses.is_empty() {
+        let said = "it is installed; no address is known where it could be seen from outside";
+        record(app, job, &plan, DeploymentState::Installed, said, Some(Vec::new())).await?;
+        return Ok(Done::said(said));
     }
-    prove(app, job, &plan).await
+    let is_noted = plan.deployment.chain == Some(plan.chain_hash());
+    if plan.deployment.state == DeploymentState::Planned || !is_noted {
+        record(app, job, &plan, DeploymentState::Installed, "", None).await?;
+    }
+    prove(app, job, &plan, &addresses).await
 }
 
 async fn load(app: &App, id: &DeploymentId) -> Result<Plan, Error> {
@@ -81,7 +94,8 @@ async fn load(app: &App, id: &DeploymentId) -> Result<Plan, Error> {
         let sealed =
             store::key::sealed(tx, &entry.key())?.ok_or_else(|| Error::not_found("key", entry.key()))?;
         let chain = chains::of(tx, &entry.certificate, now)?.served.into_iter().skip(1).collect();
-        Ok(Plan { deployment, lineage, target, entry, chain, sealed })
+        let proven = store::deployment::was_in_use(tx, &deployment)?;
+        Ok(Plan { deployment, lineage, target, entry, chain, sealed, proven })
     })
     .await
 }
@@ -89,6 +103,7 @@ async fn load(app: &App, id: &DeploymentId) -> Result<Plan, Error> {
 /// Installs. The outer error is ours and is tried again; the inner one is the target's and is told to people.
 async fn install(
     app: &App,
+    job: &Job,
     by: &Authorized<uses::Deploy>,
     plan: &Plan,
 ) -> Result<Result<(), DeployError>, Error> {
@@ -98,13 +113,24 @@ async fn install(
     }
     let connector = connector(&plan.target)?;
     let private = private_key(app, by, plan)?;
-    let (settings, leaf, chain) =
-        (plan.target.settings.clone(), plan.entry.certificate.clone(), plan.chain.clone());
+    let (settings, leaf, chain, proven) =
+        (plan.target.settings.clone(), plan.entry.certificate.clone(), plan.chain.clone(), plan.proven);
+    let _turns = shared_turns(app, job, plan).await?;
     app.blocking(move || {
-        let material = Material { certificate: &leaf, chain: &chain, key: private.as_ref() };
+        let material = Material { certificate: &leaf, chain: &chain, key: private.as_ref(), proven };
         connector.install(&settings, &material).map(drop)
     })
     .await
+}
+
+/// The turn at what the target shares with others: an nginx reads the pairs of all its sites.
+async fn shared_turns(app: &App, job: &Job, plan: &Plan) -> Result<Vec<OwnedMutexGuard<()>>, Error> {
+    let (connector, settings) = (connector(&plan.target)?, plan.target.settings.clone());
+    let shared: BTreeSet<String> =
+        app.blocking(move || connector.shares(&settings).into_iter().collect()).await?;
+    let turns = app.turns(shared).await;
+    extend_lease(app, job).await?;
+    Ok(turns)
 }
 
 /// The private key, where it may leave; else the target must have it already.
@@ -120,13 +146,7 @@ fn connector(target: &Target) -> Result<&'static dyn deploy::Target, Error> {
 }
 
 /// Looks from outside until it is seen everywhere, or patience ends and the one before is put back.
-async fn prove(app: &App, job: &Job, plan: &Plan) -> Result<Done, Error> {
-    let addresses = addresses(app, &plan.target);
-    if addresses.is_empty() {
-        let said = "it is installed; no address is known where it could be seen from outside";
-        note(app, plan, DeploymentState::Installed, said).await?;
-        return Ok(Done::said(said));
-    }
+async fn prove(app: &App, job: &Job, plan: &Plan, addresses: &[String]) -> Result<Done, Error> {
     tell(app, job, JobState::Running, &format!("looking at “{}” from outside", plan.target.label));
     extend_lease(app, job).await?;
     let expected = Expected {
@@ -138,19 +158,19 @@ async fn prove(app: &App, job: &Job, plan: &Plan) -> Result<Done, Error> {
         total: Duration::from_millis(app.config().verify_patience.unsigned_abs()),
         ..Patience::default()
     };
-    let looks = verify_within(app.dialer(), &addresses, &expected, patience).await;
+    let looks = verify_within(app.dialer(), addresses, &expected, patience).await;
     let seen = looks.iter().map(|look| endpoint(app, plan, look)).collect();
     match looks.iter().find(|look| !look.is_good()) {
         None => {
-            record(app, job, plan, DeploymentState::Verified, "", seen).await?;
+            record(app, job, plan, DeploymentState::Verified, "", Some(seen)).await?;
             let count = looks.len();
             let said = if count == 1 { "a handshake".to_owned() } else { format!("{count} handshakes") };
             Ok(Done::said(format!("{said} saw it on “{}”", plan.target.label)))
         }
         Some(bad) => {
             let trouble = format!("at {} {}", bad.address, bad.trouble);
-            let (state, trouble) = put_back(app, plan, trouble).await?;
-            record(app, job, plan, state, &trouble, seen).await?;
+            let (state, trouble) = put_back(app, job, plan, trouble).await?;
+            record(app, job, plan, state, &trouble, Some(seen)).await?;
             Ok(Done::said(trouble))
         }
     }
@@ -161,7 +181,12 @@ async fn extend_lease(app: &App, job: &Job) -> Result<(), Error> {
     let (id, fence) = (job.id.clone(), job.fence);
     let until = app.now().plus(app.config().verify_patience.max(0)).plus(LEASE);
     app.store()
-        .tx("job.extend", move |tx| Ok::<_, Error>(store::job::extend(tx, &id, fence, until).map(drop)?))
+        .tx(
+            "job.extend",
+            move |tx| {
+                if store::job::extend(tx, &id, fence, until)? { Ok(()) } else { Err(lease_lost()) }
+            },
+        )
         .await
 }
 
@@ -184,12 +209,18 @@ fn endpoint(app: &App, plan: &Plan, look: &EndpointLook) -> EndpointSeen {
     }
 }
 
-async fn put_back(app: &App, plan: &Plan, trouble: String) -> Result<(DeploymentState, String), Error> {
+async fn put_back(
+    app: &App,
+    job: &Job,
+    plan: &Plan,
+    trouble: String,
+) -> Result<(DeploymentState, String), Error> {
     if plan.target.id == TargetId::edge() {
         return Ok((DeploymentState::Failed, trouble));
     }
     let connector = connector(&plan.target)?;
     let (settings, certificate) = (plan.target.settings.clone(), plan.entry.fingerprint());
+    let _turns = shared_turns(app, job, plan).await?;
     let put_back = app.blocking(move || connector.put_back(&settings, certificate)).await?;
     Ok(match put_back {
         Ok(()) => (DeploymentState::RolledBack, format!("{trouble}; the one before was put back")),
@@ -220,36 +251,34 @@ fn said(error: &DeployError) -> String {
     format!("{}. {}", error.chain(), error.repair())
 }
 
-async fn note(app: &App, plan: &Plan, state: DeploymentState, trouble: &str) -> Result<(), Error> {
-    let (id, at, trouble) = (plan.deployment.id.clone(), app.now(), trouble.to_owned());
-    app.store()
-        .tx("deployment.note", move |tx| {
-            Ok::<_, Error>(store::deployment::set_state(tx, &id, state, &trouble, at)?)
-        })
-        .await
-}
-
-/// Stores where the deployment is now, what was seen, and the event.
+/// Stores where the deployment is now, what was seen in place of all that was seen before, and the event.
 async fn record(
     app: &App,
     job: &Job,
     plan: &Plan,
     state: DeploymentState,
     trouble: &str,
-    seen: Vec<EndpointSeen>,
+    seen: Option<Vec<EndpointSeen>>,
 ) -> Result<(), Error> {
     let (job, at, event) = (job.clone(), app.now(), event(app, plan, state));
     let (deployment, lineage) = (plan.deployment.clone(), plan.lineage.clone());
+    // Once it is seen from outside, the chain was noted when it was installed.
+    let tried = (state != DeploymentState::Verified).then(|| plan.chain_hash());
     let trouble = trouble.to_owned();
-    // A lineage may have several targets: there it is said which one.
-    let at_lineage = format!("on “{}”: {trouble}", plan.target.label);
     app.commit("deployment.record", move |tx| {
         refuse_lost_lease(tx, &job)?;
         store::deployment::set_state(tx, &deployment.id, state, &trouble, at)?;
-        for one in &seen {
-            store::endpoint::record(tx, one)?;
+        if let Some(chain) = &tried {
+            store::deployment::set_chain(tx, &deployment.id, chain)?;
         }
-        follow(tx, &lineage, &deployment, state, &at_lineage)?;
+        if let Some(seen) = &seen {
+            store::endpoint::remove_of(tx, &lineage.id, &deployment.target)?;
+            let bound = store::lineage::find(tx, &lineage.id)?;
+            if bound.is_some_and(|bound| bound.targets.contains(&deployment.target)) {
+                seen.iter().try_for_each(|one| store::endpoint::record(tx, one))?;
+            }
+        }
+        follow(tx, &lineage, &deployment, state)?;
         act::record(tx, &event)
     })
     .await
@@ -278,7 +307,6 @@ fn follow(
     lineage: &Lineage,
     deployment: &Deployment,
     state: DeploymentState,
-    trouble: &str,
 ) -> Result<(), Error> {
     let Some(lineage) = store::lineage::find(tx, &lineage.id)? else {
         return Ok(());
@@ -287,21 +315,45 @@ fn follow(
         return Ok(());
     }
     match state {
-        DeploymentState::Planned => {}
+        DeploymentState::Planned | DeploymentState::Failed | DeploymentState::RolledBack => {}
         DeploymentState::Installed => {
             store::certificate::set_state(tx, &deployment.certificate, CertificateState::Installed)?;
         }
         DeploymentState::Verified => {
             if proven_everywhere(tx, &lineage, deployment)? {
                 store::certificate::set_state(tx, &deployment.certificate, CertificateState::Verified)?;
-                store::lineage::set_trouble(tx, &lineage.id, 0, "", lineage.due)?;
             }
         }
-        DeploymentState::Failed | DeploymentState::RolledBack => {
-            store::lineage::set_trouble(tx, &lineage.id, lineage.failures, trouble, lineage.due)?;
-        }
+    }
+    note_deployments(tx, &lineage.id)
+}
+
+/// How the trouble of a deployment begins at its lineage, which may have several targets: there it is said which one.
+const AT_TARGET: &str = "on “";
+
+/// Says at the lineage where its newest deployments went wrong, or that this is over. What its renewals say stays.
+pub(crate) fn note_deployments(tx: &Tx<'_>, id: &LineageId) -> Result<(), Error> {
+    let Some(lineage) = store::lineage::find(tx, id)? else { return Ok(()) };
+    let trouble = trouble_of(tx, &lineage)?;
+    let is_ours = lineage.trouble.is_empty() || lineage.trouble.starts_with(AT_TARGET);
+    let is_told = if trouble.is_empty() { is_ours } else { is_ours || lineage.failures == 0 };
+    if is_told && trouble != lineage.trouble {
+        store::lineage::set_trouble(tx, id, lineage.failures, &trouble)?;
     }
     Ok(())
+}
+
+/// The first of its targets' troubles; empty where there is none.
+fn trouble_of(tx: &Tx<'_>, lineage: &Lineage) -> Result<String, Error> {
+    for target in &lineage.targets {
+        let Some(latest) = store::deployment::latest(tx, &lineage.id, target)? else { continue };
+        let went_wrong = matches!(latest.state, DeploymentState::Failed | DeploymentState::RolledBack);
+        if went_wrong && lineage.current == Some(latest.certificate) {
+            let label = store::target::find(tx, target)?.map(|found| found.label).unwrap_or_default();
+            return Ok(format!("{AT_TARGET}{label}”: {}", latest.trouble));
+        }
+    }
+    Ok(String::new())
 }
 
 fn proven_everywhere(tx: &Tx<'_>, lineage: &Lineage, this: &Deployment) -> Result<bool, Error> {

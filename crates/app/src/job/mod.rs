@@ -1,7 +1,9 @@
 //! Jobs: work that is done later, also after a crash. A new kind is a file here and an arm in `runner.rs`.
 
+mod deployment_plan;
 mod deployment_run;
 mod runner;
+mod subject;
 
 use domain::id::JobId;
 use domain::job::{Job, JobKind, JobState};
@@ -12,7 +14,11 @@ use store::{Page, Tx};
 
 use crate::{App, Error};
 
+pub(crate) use deployment_plan::ask as follow_chains;
+pub(crate) use deployment_run::note_deployments;
+pub(crate) use runner::locked_out;
 pub use runner::{run_due, work};
+pub use subject::subject_names;
 
 /// What a job says while it works, for pages that follow it.
 #[derive(Clone, Debug)]

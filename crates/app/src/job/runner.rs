@@ -5,11 +5,12 @@ use std::sync::Arc;
 use domain::Actor;
 use domain::audit::{Action, Event, Outcome};
 use domain::clock::MINUTE;
+use domain::id::TokenId;
 use domain::job::{Job, JobKind, JobState, LEASE, back_off};
 use domain::renewal::Wish;
 use tokio::task::{JoinError, JoinSet};
 
-use super::{Done, deployment_run, tell};
+use super::{Done, deployment_plan, deployment_run, tell};
 use crate::{App, Error, act, certificate, lineage};
 
 /// Jobs that run at once. Enough that their transactions share commits; few enough that a crash leaves little to take up.
@@ -94,6 +95,7 @@ async fn one(app: &App, job: &Job) -> Result<Done, Error> {
         JobKind::LineageRenew => lineage::run_renewal(app, job, wish(job)).await,
         JobKind::LineageRekey => lineage::run_renewal(app, job, Wish::Rekey).await,
         JobKind::DeploymentRun => deployment_run::run(app, job).await,
+        JobKind::DeploymentPlan => deployment_plan::run(app, job).await,
         JobKind::CertificateImport => certificate::import::run_large(app, job).await,
         JobKind::CertificateComplete => certificate::run_completion(app, job).await,
     }
@@ -129,7 +131,7 @@ async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
         pki::identity::sha256(job.id.as_str().as_bytes())[..8].try_into().unwrap_or([0; 8]),
     );
     let wait = match error {
-        // A token that is logged out is no failure of ours: look again soon, log-in wakes us anyway.
+        // A token that is logged out is no failure of ours: log-in starts it anew.
         Error::TokenUnavailable { .. } | Error::Busy => MINUTE,
         Error::NotPermitted(_)
         | Error::NotFound { .. }
@@ -143,13 +145,17 @@ async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
     let action = match job.kind {
         JobKind::LineageRenew | JobKind::LineageRekey => Action::OrderFail,
         JobKind::DeploymentRun => Action::DeploymentFail,
+        JobKind::DeploymentPlan => Action::DeploymentPlan,
         JobKind::CertificateImport => Action::CertificateImport,
         JobKind::CertificateComplete => Action::CertificateFetch,
     };
+    let is_locked = matches!(error, Error::TokenUnavailable { .. });
     let event = event(app, &job, action, error);
     app.commit("job.retry", move |tx| {
         let kept = if given_up {
             store::job::fail(tx, &job.id, job.fence, &text, now)?
+        } else if is_locked {
+            store::job::put_off(tx, &job.id, job.fence, now.plus(wait), &text)?
         } else {
             store::job::retry(tx, &job.id, job.fence, now.plus(wait), &text)?
         };
@@ -158,11 +164,13 @@ async fn retry(app: &App, job: &Job, error: &Error) -> Result<(), Error> {
         }
         if matches!(job.kind, JobKind::LineageRenew | JobKind::LineageRekey)
             && let Ok(lineage) = job.subject.parse()
-            && store::lineage::find(tx, &lineage)?.is_some()
+            && let Some(held) = store::lineage::find(tx, &lineage)?
         {
-            store::lineage::set_trouble(tx, &lineage, job.attempts, &text, None)?;
+            let failures = if is_locked { held.failures } else { job.attempts };
+            store::lineage::set_trouble(tx, &lineage, failures, &text)?;
         }
-        act::record(tx, &event)
+        // A token may be logged out for days: that is said once.
+        if is_locked && job.trouble == text { Ok(()) } else { act::record(tx, &event) }
     })
     .await
 }
@@ -178,13 +186,16 @@ fn event(app: &App, job: &Job, action: Action, error: &Error) -> Event {
     event
 }
 
+/// What a job says that waits for a token.
+pub(crate) fn locked_out(token: &TokenId) -> String {
+    format!("The token {token} is not logged in. Log in to it, then it goes on.")
+}
+
 /// What went wrong, with what to do about it.
 fn said(error: &Error) -> String {
     match error {
         Error::Refused(refusal) | Error::Conflict(refusal) => format!("{}. {}", refusal.what, refusal.repair),
-        Error::TokenUnavailable { token } => {
-            format!("The token {token} is not logged in. Log in to it, then it goes on.")
-        }
+        Error::TokenUnavailable { token } => locked_out(token),
         Error::NotPermitted(_)
         | Error::NotFound { .. }
         | Error::Invalid(_)

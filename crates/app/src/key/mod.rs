@@ -9,7 +9,8 @@ mod update;
 
 use domain::certificate::CertificateEntry;
 use domain::csr::CsrEntry;
-use domain::key::{Key, KeyUsage};
+use domain::key::{Key, KeyState, KeyUsage};
+use pki::KeyId;
 use store::Tx;
 
 use crate::Error;
@@ -37,13 +38,38 @@ pub struct KeyView {
 
 /// Refuses a key that is not for TLS: CAs, accounts, SIGN and AUTH keys are not this permission's.
 pub(crate) fn refuse_other_usage(key: &Key) -> Result<(), Error> {
-    match key.usage {
-        None | Some(KeyUsage::Tls) => Ok(()),
+    match other_usage(key.usage) {
+        None => Ok(()),
         Some(other) => {
             let what = format!("the key is for {other}, not for TLS");
             Err(Error::conflict("wrong_key_usage", what, "Choose another key."))
         }
     }
+}
+
+/// What a key is for, if that is not TLS.
+pub(crate) fn other_usage(usage: Option<KeyUsage>) -> Option<KeyUsage> {
+    match usage {
+        None | Some(KeyUsage::Tls) => None,
+        Some(KeyUsage::Sign | KeyUsage::Auth | KeyUsage::Ca | KeyUsage::Account | KeyUsage::Node) => usage,
+    }
+}
+
+/// Refuses to serve a certificate whose key is for something else, or cannot sign: it would leave its names without any.
+/// Whoever got a leaf over the key of a CA must not have it served: the edge would sign with that key for everybody.
+pub(crate) fn refuse_to_serve_with(tx: &Tx<'_>, id: &KeyId) -> Result<(), Error> {
+    let what = match store::key::standing(tx, id)? {
+        Some((KeyState::Active, usage)) => match other_usage(usage) {
+            None => return Ok(()),
+            Some(other) => {
+                let what = format!("the private key of this certificate is for {other}, not for TLS");
+                return Err(Error::conflict("wrong_key_usage", what, "Choose another certificate."));
+            }
+        },
+        Some((state, _)) => format!("the private key of this certificate is {state}"),
+        None => "the private key of this certificate is not here".to_owned(),
+    };
+    Err(Error::conflict("key.missing", what, "Import the key, bring it back, or choose another certificate."))
 }
 
 pub(crate) fn with_children(tx: &Tx<'_>, key: Key) -> Result<KeyView, Error> {

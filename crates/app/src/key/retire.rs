@@ -48,15 +48,14 @@ fn refuse_current(tx: &store::Tx<'_>, entry: &domain::certificate::CertificateEn
             ));
         }
     }
-    let Some(lineage) = &entry.lineage else {
-        return Ok(());
-    };
-    let current = store::lineage::find(tx, lineage)?.and_then(|lineage| lineage.current);
-    if current == Some(entry.fingerprint()) {
-        let what = format!("the key is in use: the lineage {lineage} serves with it");
-        return Err(Error::conflict("key.in_use", what, "Rekey the lineage first."));
+    // Asked of the lineages themselves: to which one the certificate's row belongs says not who serves it.
+    match store::lineage::of_current(tx, &entry.fingerprint())? {
+        None => Ok(()),
+        Some(lineage) => {
+            let what = format!("the key is in use: the lineage “{}” serves with it", lineage.name);
+            Err(Error::conflict("key.in_use", what, "Rekey the lineage first."))
+        }
     }
-    Ok(())
 }
 
 /// Brings a retired key back.

@@ -12,7 +12,7 @@ use store::Tx;
 
 use super::LineageView;
 use super::update::{LineageChange, change};
-use crate::{App, Error, act, setting};
+use crate::{App, Error, act, key, setting};
 
 /// How a certificate is carried on.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +74,7 @@ pub(crate) fn found(
         let what = "the private key of this certificate is not here";
         return Err(Error::conflict("key.missing", what, "Import the key first."));
     };
+    key::refuse_other_usage(&key)?;
     let lineage = describe(tx, entry, &key, issuer, now, by.1)?;
     store::lineage::insert(tx, &lineage)?;
     store::certificate::set_lineage(tx, &entry.fingerprint(), Some(&lineage.id))?;

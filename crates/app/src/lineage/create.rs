@@ -101,7 +101,7 @@ pub async fn create(
     .await
 }
 
-fn check_owner(text: &str) -> Result<String, Refusal> {
+pub(super) fn check_owner(text: &str) -> Result<String, Refusal> {
     let owner = text.trim();
     if owner.chars().count() > 255 || owner.chars().any(char::is_control) {
         let what = "the owner is longer than 255 characters or holds control characters";

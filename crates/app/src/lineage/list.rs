@@ -1,7 +1,9 @@
 //! See lineages.
 
+use std::collections::BTreeMap;
+
 use domain::Authorized;
-use domain::id::LineageId;
+use domain::id::{LineageId, TargetId};
 use domain::lineage::Lineage;
 use domain::permission::uses;
 use store::lineage::LineageFilter;
@@ -18,7 +20,9 @@ pub async fn list(
     page: Page,
 ) -> Result<Vec<LineageView>, Error> {
     app.read("lineage.list", move |tx| {
-        store::lineage::list(tx, &filter, &page)?.into_iter().map(|lineage| view(tx, lineage)).collect()
+        let labels = store::target::labels(tx)?;
+        let lineages = store::lineage::list(tx, &filter, &page)?;
+        lineages.into_iter().map(|lineage| view(tx, &labels, lineage)).collect()
     })
     .await
 }
@@ -37,12 +41,15 @@ pub(super) async fn load(app: &App, id: &LineageId) -> Result<LineageView, Error
     app.read("lineage.find", move |tx| {
         let lineage = store::lineage::find(tx, &id)?.ok_or_else(|| Error::not_found("lineage", &id))?;
         let history = store::certificate::of_lineage(tx, &id)?;
-        Ok(LineageView { history, ..view(tx, lineage)? })
+        Ok(LineageView { history, ..view(tx, &store::target::labels(tx)?, lineage)? })
     })
     .await
 }
 
-fn view(tx: &Tx<'_>, lineage: Lineage) -> Result<LineageView, Error> {
+type Labels = BTreeMap<TargetId, String>;
+
+fn view(tx: &Tx<'_>, labels: &Labels, lineage: Lineage) -> Result<LineageView, Error> {
+    let label = |target: &TargetId| labels.get(target).cloned().unwrap_or_else(|| target.to_string());
     let current = match &lineage.current {
         Some(fingerprint) => store::certificate::find(tx, fingerprint)?,
         None => None,
@@ -55,6 +62,7 @@ fn view(tx: &Tx<'_>, lineage: Lineage) -> Result<LineageView, Error> {
     Ok(LineageView {
         current,
         order: store::order::active(tx, &lineage.id)?,
+        target_labels: lineage.targets.iter().map(label).collect(),
         deployments,
         endpoints: store::endpoint::of_lineage(tx, &lineage.id)?,
         issuer_label: issuer.map_or_else(|| lineage.issuer.to_string(), |issuer| issuer.label),

@@ -51,17 +51,41 @@ pub(crate) async fn renew(app: &App, job: &Job, wish: Wish) -> Result<Done, Erro
                 finish(app, job, &issuing, order).await
             }
             OrderState::Pending | OrderState::Ready | OrderState::Valid | OrderState::Invalid => {
-                Ok(Done::said("an order is under way already"))
+                rest(app, job, id, UNDER_WAY.to_owned()).await
             }
         };
     }
     match plan_renewal(&state.lineage, state.current.as_ref(), false, wish, app.now()) {
-        Renewal::Nothing { reason } => Ok(Done::said(reason)),
+        Renewal::Nothing { reason } => rest(app, job, id, reason).await,
         Renewal::Order { key, reason } => {
             let authority = authority_of(app, &by, &state.issuer).await?;
-            place(app, job, Issuing { by, state, authority }, (key, reason)).await
+            match place(app, job, Issuing { by, state, authority }, (key, reason)).await {
+                // Another node, or another job, was first.
+                Err(error) if error.code() == TAKEN => rest(app, job, id, UNDER_WAY.to_owned()).await,
+                done => done,
+            }
         }
     }
+}
+
+const UNDER_WAY: &str = "an order is under way already";
+/// The code of a lineage that has an active order.
+const TAKEN: &str = "order.active";
+
+/// Ends a job that found nothing to do. The clock took the due time for it: the lineage gets one again, unless an order
+/// carries it.
+async fn rest(app: &App, job: &Job, id: LineageId, said: String) -> Result<Done, Error> {
+    let (job, now, ended) = (job.clone(), app.now(), said.clone());
+    app.store()
+        .tx("order.rest", move |tx| {
+            job::end(tx, &job, &ended, now)?;
+            if store::lineage::hold(tx, &id)? && store::order::active(tx, &id)?.is_none() {
+                store::lineage::set_due(tx, &id, Some(super::due(tx, &id, now)?))?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+    Ok(Done::Stored(said))
 }
 
 async fn load(app: &App, id: &LineageId) -> Result<State, Error> {
@@ -72,15 +96,19 @@ async fn load(app: &App, id: &LineageId) -> Result<State, Error> {
             Some(fingerprint) => store::certificate::find(tx, fingerprint)?.map(|entry| entry.certificate),
             None => None,
         };
-        let issuer = store::issuer::find(tx, &lineage.issuer)?;
-        let issuer = issuer.ok_or_else(|| Error::not_found("issuer", &lineage.issuer))?;
-        if issuer.withdrawn {
+        let order = store::order::active(tx, &id)?;
+        // What is about to be signed is signed by the issuer that it was drawn up for, whatever the lineage says now.
+        let signed = order.as_ref().filter(|order| order.state == OrderState::Processing);
+        let issuer_id = signed.map_or(&lineage.issuer, |order| &order.issuer);
+        let issuer = store::issuer::find(tx, issuer_id)?;
+        let issuer = issuer.ok_or_else(|| Error::not_found("issuer", issuer_id))?;
+        if issuer.withdrawn && signed.is_none() {
             let what = format!("the issuer {} was withdrawn", issuer.label);
             return Err(Error::conflict("issuer.withdrawn", what, "Give the lineage another issuer."));
         }
         let profile = store::profile::find(tx, &lineage.profile)?;
         let profile = profile.ok_or_else(|| Error::not_found("profile", &lineage.profile))?;
-        Ok(State { order: store::order::active(tx, &id)?, lineage, current, issuer, profile })
+        Ok(State { order, lineage, current, issuer, profile })
     })
     .await
 }
@@ -150,7 +178,7 @@ async fn kept_key(app: &App, state: &State, which: Key) -> Result<Option<SealedK
     match (which, &state.current) {
         (Key::Same, Some(current)) => {
             let id = current.key_id();
-            app.read("order.key", move |tx| Ok(store::key::sealed(tx, &id)?)).await
+            app.read("order.key", move |tx| Ok(store::key::sealed_for_tls(tx, &id)?)).await
         }
         (Key::New, _) | (Key::Same, None) => Ok(None),
     }
@@ -237,13 +265,24 @@ async fn store_order(
             store::key::insert(tx, &made.key, &made.sealed)?;
         }
         store::csr::insert(tx, &entry)?;
-        store::order::insert(tx, &order)?;
+        store::order::insert(tx, &order).map_err(taken)?;
         if let Some(said) = &said {
-            store::lineage::set_trouble(tx, &order.lineage, 0, said, None)?;
+            store::lineage::set_trouble(tx, &order.lineage, 0, said)?;
+            // The order carries it.
+            store::lineage::set_due(tx, &order.lineage, None)?;
         }
         act::record(tx, &event)
     })
     .await
+}
+
+fn taken(error: store::Error) -> Error {
+    match error {
+        store::Error::Conflict { ref what } if what == "order.lineage" => {
+            Error::conflict(TAKEN, "an order for this lineage is under way", "Wait for it.")
+        }
+        other => other.into(),
+    }
 }
 
 /// What a job says that issued.

@@ -35,7 +35,10 @@ async fn ask(app: &App, actor: &Actor, id: &LineageId, action: Action, kind: Job
         let (event, name) = (Event::done(now, actor, action, id.as_str()), actor.name());
         let job = app
             .commit("lineage.ask", move |tx| {
-                store::lineage::find(tx, &id)?.ok_or_else(|| Error::not_found("lineage", &id))?;
+                // From here on nobody else opens a renewal of it.
+                if !store::lineage::hold(tx, &id)? {
+                    return Err(Error::not_found("lineage", &id));
+                }
                 if let Some(order) = store::order::active(tx, &id)? {
                     let what = format!("an order for this lineage is under way: {}", order.reason);
                     let repair = "Wait for it, import the CA's answer, or withdraw its request.";
@@ -53,16 +56,37 @@ async fn ask(app: &App, actor: &Actor, id: &LineageId, action: Action, kind: Job
     .await
 }
 
-/// The job that does it. One that the clock opened becomes this person's: else it would do nothing where the clock sees
-/// nothing due. One that waits after a failure starts now.
+/// The job that does it; a lineage has one at most, of either kind. One that the clock opened becomes this person's: else
+/// it would do nothing where the clock sees nothing due. So does a renewal where a new key is asked for; a new key is
+/// what a renewal asks for too. One that waits after a failure starts now.
 fn add_or_take_over(tx: &Tx<'_>, wanted: &NewJob) -> Result<Job, Error> {
-    let id = store::job::add(tx, wanted)?;
+    let open = store::job::open_of(tx, other(wanted.kind), &wanted.subject)?;
+    let is_raised = open.is_some() && wanted.kind == JobKind::LineageRekey;
+    let id = match open {
+        Some(open) => open.id,
+        None => store::job::add(tx, wanted)?,
+    };
+    if is_raised {
+        store::job::set_kind(tx, &id, JobKind::LineageRekey)?;
+    }
     let find = || store::job::find(tx, &id)?.ok_or_else(|| Error::not_found("job", &id));
-    let open = find()?;
-    if open.actor == Actor::Scheduler.name() {
+    if is_raised || find()?.actor == Actor::Scheduler.name() {
         store::job::hand_to(tx, &id, &wanted.actor, wanted.due)?;
     } else {
         store::job::hasten(tx, &id, wanted.due)?;
     }
     find()
+}
+
+/// Opens the clock's renewal of a lineage that the transaction holds, unless one is open.
+pub(crate) fn add_clocked(tx: &Tx<'_>, wanted: &NewJob) -> Result<(), Error> {
+    if store::job::open_of(tx, other(wanted.kind), &wanted.subject)?.is_none() {
+        store::job::add(tx, wanted)?;
+    }
+    Ok(())
+}
+
+/// The other way to renew.
+fn other(kind: JobKind) -> JobKind {
+    if kind == JobKind::LineageRekey { JobKind::LineageRenew } else { JobKind::LineageRekey }
 }

@@ -12,7 +12,7 @@ use pki::KeyAlgorithm;
 use store::Tx;
 
 use super::LineageView;
-use super::create::{check_backend, check_references, refuse_taken_name};
+use super::create::{check_backend, check_owner, check_references, refuse_taken_name};
 use crate::certificate::plan_deployment;
 use crate::{App, Error, act};
 
@@ -85,6 +85,14 @@ pub(super) fn change(
         let what = "somebody else changed this lineage at the same time";
         return Err(Error::conflict("lineage.changed", what, "Look at it again, then repeat your change."));
     }
+    let gone: Vec<&TargetId> =
+        before.targets.iter().filter(|target| !after.targets.contains(target)).collect();
+    for target in &gone {
+        store::endpoint::remove_of(tx, id, target)?;
+    }
+    if !gone.is_empty() {
+        crate::job::note_deployments(tx, id)?;
+    }
     let known: BTreeSet<&TargetId> = before.targets.iter().collect();
     for target in after.targets.iter().filter(|target| !known.contains(target)) {
         if let Some(current) = &after.current {
@@ -98,6 +106,9 @@ fn apply(mut lineage: Lineage, wanted: &LineageChange) -> Result<Lineage, Error>
     if let Some(name) = &wanted.name {
         lineage.name = parse_label(name)?;
     }
+    if let Some(owner) = &wanted.owner {
+        lineage.owner = check_owner(owner)?;
+    }
     if let Some(backend) = &wanted.backend {
         check_backend(backend.as_ref())?;
         lineage.backend.clone_from(backend);
@@ -107,7 +118,6 @@ fn apply(mut lineage: Lineage, wanted: &LineageChange) -> Result<Lineage, Error>
     set(&mut rule.algorithm, wanted.algorithm.as_ref());
     set(&mut rule.at_renewal, wanted.at_renewal.as_ref());
     set(&mut rule.exportable, wanted.exportable.as_ref());
-    set(&mut lineage.owner, wanted.owner.as_ref());
     set(&mut lineage.issuer, wanted.issuer.as_ref());
     set(&mut lineage.profile, wanted.profile.as_ref());
     set(&mut lineage.lifetime, wanted.lifetime.as_ref());

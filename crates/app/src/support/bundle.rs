@@ -17,6 +17,7 @@ use store::{Page, Tx};
 use super::look::{Offered, look};
 use crate::archive::{Packed, zip};
 use crate::certificate::{self, CertificateView, File};
+use crate::chains::Chains;
 use crate::{App, Error, setting};
 
 /// Most certificates in one bundle.
@@ -80,8 +81,9 @@ fn views(tx: &Tx<'_>, of: Option<Fingerprint>, now: Moment) -> Result<Vec<Certif
         }
     };
     let mut views = Vec::with_capacity(entries.len());
+    let mut chains = Chains::new(tx, now.unix());
     for entry in entries {
-        let mut view = certificate::view(tx, entry, now)?;
+        let mut view = certificate::view_among(&mut chains, entry, now)?;
         if let Some(lineage) = &view.lineage {
             view.endpoints = store::endpoint::of_lineage(tx, &lineage.id)?;
         }
@@ -99,7 +101,7 @@ fn packed(identity: &Identity, views: &[CertificateView], now: Moment) -> Result
     let long = chains.iter().filter(|(_, chain)| chain.len() > 1);
     papers.extend(long.map(|(leaf, chain)| Paper::Chain(*leaf, chain.clone())));
     let files: Vec<Packed> = papers.into_iter().map(Paper::packed).collect();
-    let offered = |file: &Packed| Offered { name: file.name.clone(), bytes: file.bytes.clone() };
+    let offered = |file: &Packed| Offered { name: file.name.clone(), bytes: file.bytes.clone().into() };
     // There is no paper for a key, but people write anything into names.
     look(&files.iter().map(offered).collect::<Vec<_>>())?;
     let day: String = now.to_string().chars().take(10).collect();

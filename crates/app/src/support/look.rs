@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 use pki::Refusal;
 use pki::name::inert;
+use zeroize::Zeroizing;
 
 use super::{encoded, marks};
 
@@ -31,7 +32,7 @@ pub struct Offered {
     /// What it is called: any characters, shown and nothing else.
     pub name: String,
     /// Its content.
-    pub bytes: Vec<u8>,
+    pub bytes: Zeroizing<Vec<u8>>,
 }
 
 /// What was looked into.

@@ -9,13 +9,11 @@ use store::Tx;
 use super::TokenView;
 use crate::{App, Error, key};
 
-/// All tokens with their keys.
+/// The tokens that people log in to, with their keys: all but `system`, whose keys may be very many.
 pub async fn list(app: &App, _by: &Authorized<uses::ViewKeys>) -> Result<Vec<TokenView>, Error> {
     let rows = app.read("token.list", |tx| {
-        store::token::all(tx)?
-            .into_iter()
-            .map(|token| with_keys(tx, token))
-            .collect::<Result<Vec<_>, Error>>()
+        let attended = store::token::all(tx)?.into_iter().filter(|token| token.id != TokenId::system());
+        attended.map(|token| with_keys(tx, token)).collect::<Result<Vec<_>, Error>>()
     });
     Ok(rows.await?.into_iter().map(|(token, keys)| view(app, token, keys)).collect())
 }
@@ -36,31 +34,43 @@ pub struct TokenSummary {
 /// All tokens, with the number of their keys.
 pub async fn summaries(app: &App, _by: &Authorized<uses::ViewKeys>) -> Result<Vec<TokenSummary>, Error> {
     let rows = app.read("token.summaries", |tx| {
-        let counted = |token: Token| Ok((store::key::count_in_token(tx, &token.id)?, token));
-        store::token::all(tx)?.into_iter().map(counted).collect::<Result<Vec<_>, Error>>()
+        store::token::all(tx)?.into_iter().map(|token| counted(tx, token)).collect::<Result<Vec<_>, Error>>()
     });
-    let summary = |(keys, token)| TokenSummary {
-        state: super::state(app, &token),
-        tries_left: super::tries_left(app, &token),
-        token,
-        keys,
-    };
-    Ok(rows.await?.into_iter().map(summary).collect())
+    Ok(rows.await?.into_iter().map(|row| summary(app, row)).collect())
+}
+
+fn counted(tx: &Tx, token: Token) -> Result<(Token, i64), Error> {
+    let keys = store::key::count_in_token(tx, &token.id)?;
+    Ok((token, keys))
+}
+
+fn summary(app: &App, (token, keys): (Token, i64)) -> TokenSummary {
+    TokenSummary { state: super::state(app, &token), tries_left: super::tries_left(app, &token), token, keys }
+}
+
+/// One token, with the number of its keys.
+pub async fn summarise(
+    app: &App,
+    _by: &Authorized<uses::ViewKeys>,
+    id: &TokenId,
+) -> Result<TokenSummary, Error> {
+    load(app, id).await
+}
+
+pub(super) async fn load(app: &App, id: &TokenId) -> Result<TokenSummary, Error> {
+    let wanted = id.clone();
+    let row = app.read("token.summary", move |tx| counted(tx, stored(tx, &wanted)?));
+    Ok(summary(app, row.await?))
+}
+
+fn stored(tx: &Tx, id: &TokenId) -> Result<Token, Error> {
+    store::token::find(tx, id)?.ok_or_else(|| Error::not_found("token", id))
 }
 
 /// One token with its keys.
 pub async fn find(app: &App, _by: &Authorized<uses::ViewKeys>, id: &TokenId) -> Result<TokenView, Error> {
-    load(app, id).await
-}
-
-pub(super) async fn load(app: &App, id: &TokenId) -> Result<TokenView, Error> {
     let wanted = id.clone();
-    let (token, keys) = app
-        .read("token.find", move |tx| {
-            let token = store::token::find(tx, &wanted)?.ok_or_else(|| Error::not_found("token", &wanted))?;
-            with_keys(tx, token)
-        })
-        .await?;
+    let (token, keys) = app.read("token.find", move |tx| with_keys(tx, stored(tx, &wanted)?)).await?;
     Ok(view(app, token, keys))
 }
 

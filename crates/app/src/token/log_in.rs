@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::audit::{Action, Event};
 use domain::id::TokenId;
 use domain::permission::uses;
-use domain::pin::{Attempt, plan_attempt};
+use domain::pin::{Attempt, plain, plan_attempt};
 use domain::token::{KeySlot, SlotKind};
 use domain::{Authorized, Moment};
 use pki::Refusal;
@@ -13,8 +13,8 @@ use store::token::Attempts;
 use token::{DataKey, Session, slot};
 use zeroize::Zeroizing;
 
-use super::TokenView;
-use crate::{App, Error, act};
+use super::TokenSummary;
+use crate::{App, Error, act, job};
 
 /// Logs in. Wrong PINs are counted before the check, so that a kill gives no free try.
 pub async fn log_in(
@@ -22,11 +22,12 @@ pub async fn log_in(
     by: &Authorized<uses::ActivateToken>,
     id: &TokenId,
     pin: &str,
-) -> Result<TokenView, Error> {
+) -> Result<TokenSummary, Error> {
     act::audited(app, by.actor(), Action::TokenLogIn, id.as_str(), async {
         if app.sessions().session(id).is_some() {
             return Err(already_logged_in());
         }
+        let pin = plain(pin);
         if pin.is_empty() {
             return Err(Refusal::new(
                 "missing_token_password",
@@ -44,12 +45,21 @@ pub async fn log_in(
         })
         .await?;
         app.sessions().open(Session::new(id.clone(), data_key));
+        start_waiting(app, id).await?;
         app.ring().forget(id);
         app.served_changed();
         app.wake();
         super::list::load(app, id).await
     })
     .await
+}
+
+/// Jobs that wait for this token go on.
+async fn start_waiting(app: &App, id: &TokenId) -> Result<(), Error> {
+    let (waited, now) = (job::locked_out(id), app.now());
+    app.store()
+        .tx("job.hasten_all", move |tx| Ok::<_, Error>(store::job::hasten_all(tx, &waited, now).map(drop)?))
+        .await
 }
 
 fn already_logged_in() -> Error {

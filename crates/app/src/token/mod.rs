@@ -14,7 +14,7 @@ use domain::token::{Token, TokenState};
 use crate::App;
 use crate::key::KeyView;
 
-pub use list::{TokenSummary, find, list, summaries};
+pub use list::{TokenSummary, find, list, summaries, summarise};
 pub use log_in::log_in;
 pub use log_out::{Consequences, log_out, stops_at_log_out};
 pub use open::open_system;

@@ -6,7 +6,7 @@ use domain::Authorized;
 use domain::audit::{Action, Event};
 use domain::id::TokenId;
 use domain::permission::uses;
-use domain::pin::{PinPolicy, PinRefusal, check};
+use domain::pin::{PinPolicy, PinRefusal, check, plain};
 use pki::Refusal;
 use store::token::Attempts;
 use token::slot;
@@ -29,6 +29,7 @@ pub async fn change_pin(
             let what = "the PIN can be changed only while the token is logged in";
             return Err(Error::conflict("action_not_possible", what, "Log in to the token first."));
         }
+        let (old, new) = (plain(old), plain(new));
         check_policy(new, app.config().pin_policy)?;
         let data_key = open_with_pin(app, id, old).await?;
         let (pin, instance, random, token) =

@@ -6,7 +6,7 @@ use domain::id::TokenId;
 use domain::key::parse_label;
 use domain::permission::uses;
 
-use super::TokenView;
+use super::TokenSummary;
 use crate::{App, Error, act};
 
 /// Gives the token a friendly name.
@@ -15,7 +15,7 @@ pub async fn rename(
     by: &Authorized<uses::EditTokenName>,
     id: &TokenId,
     name: &str,
-) -> Result<TokenView, Error> {
+) -> Result<TokenSummary, Error> {
     act::audited(app, by.actor(), Action::TokenRename, id.as_str(), async {
         let label = parse_label(name)?;
         let event =

@@ -6,7 +6,7 @@ use domain::permission::uses;
 use domain::{Actor, Authorized};
 use store::token::Attempts;
 
-use super::TokenView;
+use super::TokenSummary;
 use crate::{App, Error, access, act};
 
 /// Unlocks the token. The officer proves again who he is, by his own password.
@@ -15,7 +15,7 @@ pub async fn unlock(
     by: &Authorized<uses::UnlockToken>,
     id: &TokenId,
     own_password: &str,
-) -> Result<TokenView, Error> {
+) -> Result<TokenSummary, Error> {
     act::audited(app, by.actor(), Action::TokenUnlock, id.as_str(), async {
         let Actor::User { name, .. } = by.actor() else {
             let what = "only a person can unlock a token, with his own password";

@@ -1,7 +1,7 @@
 //! The directory: which files stand there, how they are replaced, and how they come back.
 //!
-//! Names beside a file `a`: `a.previous` is the last good version, `.a.staging` is being written. The mark
-//! `.<certificate file>.changing` stands there while the files may be of two versions.
+//! Names beside a file `a`: `a.previous` is the last good version, `.a.staging` is being written, `.a.between` is on its
+//! way to `a`. The mark `.<certificate file>.changing` stands there while the files may be of two versions.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -24,6 +24,15 @@ pub(super) struct NewFile<'a> {
     pub(super) name: &'a str,
     pub(super) content: &'a [u8],
     pub(super) mode: u32,
+}
+
+/// What of the files that stand there is kept as the last good version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Files of another certificate: those of the same one were never proven.
+    AnotherCertificate,
+    /// Whatever stands there: it was proven.
+    WhatStandsThere,
 }
 
 /// A directory that is there, and the names of the files in it.
@@ -85,14 +94,19 @@ impl<'a> Folder<'a> {
         Ok(true)
     }
 
-    /// Puts the files into their places. What stood there is kept, if it is whole and of another certificate.
+    /// Puts the files into their places. What stood there is kept, if it is whole and `keep` says so.
     /// Leaves the mark: [`Folder::settle`] removes it when the new files are in use.
-    pub(super) fn replace(&self, files: &[NewFile<'_>], certificate: Fingerprint) -> Result<(), DeployError> {
+    pub(super) fn replace(
+        &self,
+        files: &[NewFile<'_>],
+        certificate: Fingerprint,
+        keep: Keep,
+    ) -> Result<(), DeployError> {
         for file in files {
             self.stage(file)?;
         }
         if !self.is_changing()? {
-            if self.certificate() != Some(certificate) {
+            if self.is_version(certificate, keep)? {
                 self.keep()?;
             }
             self.mark(certificate)?;
@@ -101,6 +115,12 @@ impl<'a> Folder<'a> {
             rename(&self.staging(file.name), &self.at(file.name))?;
         }
         sync_directory(self.path)
+    }
+
+    /// Whether what stands there is kept. Where nothing was kept yet, it is: a site that was there before us must come back.
+    fn is_version(&self, new: Fingerprint, keep: Keep) -> Result<bool, DeployError> {
+        let is_first = metadata(&self.previous(&self.names.certificate))?.is_none();
+        Ok(is_first || keep == Keep::WhatStandsThere || self.certificate() != Some(new))
     }
 
     /// Whether the files may be of two versions.
@@ -147,6 +167,8 @@ impl<'a> Folder<'a> {
     pub(super) fn clear(&self) -> Result<(), DeployError> {
         for name in self.names.all() {
             remove(&self.staging(name))?;
+            remove(&self.between(&self.at(name)))?;
+            remove(&self.between(&self.previous(name)))?;
         }
         Ok(())
     }
@@ -165,7 +187,7 @@ impl<'a> Folder<'a> {
 
     /// Makes `to` the same file as `from`, with its owner, mode and times; a copy where that cannot be.
     fn duplicate(&self, from: &Path, to: &Path) -> Result<(), DeployError> {
-        let between = self.path.join(".claviger.between");
+        let between = self.between(to);
         remove(&between)?;
         if fs::hard_link(from, &between).is_err() {
             let mode = metadata(from)?.map_or(0o600, |found| found.mode() & 0o7777);
@@ -197,6 +219,12 @@ impl<'a> Folder<'a> {
 
     fn staging(&self, name: &str) -> PathBuf {
         self.path.join(format!(".{name}.staging"))
+    }
+
+    /// Of the file itself: another target may be at work in the same directory.
+    fn between(&self, to: &Path) -> PathBuf {
+        let name = to.file_name().unwrap_or_default().to_string_lossy();
+        self.path.join(format!(".{name}.between"))
     }
 
     fn changing(&self) -> PathBuf {
@@ -257,4 +285,54 @@ fn remove(path: &Path) -> Result<(), DeployError> {
 fn sync_directory(path: &Path) -> Result<(), DeployError> {
     let synced = File::open(path).and_then(|directory| directory.sync_all());
     synced.map_err(failed("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+    use crate::Settings;
+
+    const SITES: usize = 8;
+
+    fn place(directory: &Path, site: usize) -> Place {
+        let file = |kind: &str| (format!("{kind}_file"), format!("{kind}{site}.pem"));
+        let mut settings: Settings =
+            ["certificate", "chain", "fullchain", "key"].into_iter().map(file).collect();
+        settings.insert("directory".to_owned(), directory.to_str().unwrap().to_owned());
+        Place::parse(&settings, PathBuf::new()).unwrap()
+    }
+
+    #[test]
+    fn two_in_one_directory_at_once_keep_their_own_files() {
+        let home = tempfile::tempdir().unwrap();
+        let barrier = Barrier::new(SITES);
+        std::thread::scope(|scope| {
+            for site in 0..SITES {
+                let (home, barrier) = (home.path(), &barrier);
+                scope.spawn(move || {
+                    let place = place(home, site);
+                    let folder = Folder::open(&place).unwrap();
+                    barrier.wait();
+                    for round in 0..20_u8 {
+                        let content = format!("{site} {round}");
+                        let file = |name| NewFile { name, content: content.as_bytes(), mode: 0o600 };
+                        folder
+                            .replace(
+                                &place.names.all().map(file),
+                                Fingerprint([round; 32]),
+                                Keep::WhatStandsThere,
+                            )
+                            .and_then(|()| folder.settle())
+                            .expect("nobody else's file is in the way");
+                    }
+                    for name in place.names.all() {
+                        let kept = fs::read_to_string(folder.previous(name)).unwrap();
+                        assert_eq!(kept, format!("{site} 18"));
+                    }
+                });
+            }
+        });
+    }
 }

@@ -22,6 +22,8 @@ fn stored(tx: &Tx) -> Result<(), Error> {
     assert_eq!(certificate::by_key(tx, &one.key())?, [two.clone(), one.clone()]);
     assert_eq!(certificate::issuers_named(tx, one.certificate.issuer().der())?, [world::root()]);
     assert_eq!(certificate::issuers_named(tx, one.certificate.subject().der())?, [], "leaves issue nothing");
+    assert_eq!(certificate::others_named(tx, one.certificate.subject().der())?.len(), 2);
+    assert_eq!(certificate::others_named(tx, one.certificate.issuer().der())?, [], "a CA is none of them");
     assert_eq!(certificate::authorities(tx, 2)?, [world::root()]);
     assert_eq!(certificate::authorities(tx, 0)?, []);
     assert_eq!(certificate::count(tx)?, 2);
@@ -136,7 +138,7 @@ fn counted(tx: &Tx) -> Result<(), Error> {
     }
     let id = world::lineage("lin-1").id;
     certificate::set_lineage(tx, &world::leaf(2).fingerprint(), Some(&id))?;
-    lineage::set_trouble(tx, &id, 1, "the CA was away", None)?;
+    lineage::set_trouble(tx, &id, 1, "the CA was away")?;
     let end = Moment::from(world::leaf(1).not_after());
     let from = end.plus(-10 * DAY);
     let weeks = certificate::expiries(tx, from, end.plus(365 * DAY))?;

@@ -1,10 +1,13 @@
 //! Targets, deployments, and what was seen from outside.
 
 use domain::Moment;
-use domain::id::{DeploymentId, LineageId, TargetId};
+use domain::id::{DeploymentId, JobId, LineageId, TargetId};
+use domain::job::JobKind;
 use domain::target::{Deployment, DeploymentState, EndpointSeen};
+use pki::Fingerprint;
 use store::deployment::{self, DeploymentFilter};
-use store::{Error, Page, Store, StoreKeys, Tx, certificate, endpoint, lineage, target};
+use store::job::NewJob;
+use store::{Error, Page, Store, StoreKeys, Tx, certificate, endpoint, job, lineage, target};
 use testkit::fresh_stores;
 
 use crate::opening::behind;
@@ -70,6 +73,7 @@ fn planned(number: i64) -> Deployment {
         target: TargetId::edge(),
         certificate: world::leaf(1).fingerprint(),
         state: DeploymentState::Planned,
+        chain: None,
         trouble: String::new(),
         created: Moment(number),
         changed: Moment(number),
@@ -108,6 +112,35 @@ fn deployments(tx: &Tx) -> Result<(), Error> {
         target: Some(edge),
     };
     assert_eq!(deployment::list(tx, &narrow, &Page::first(9))?, [planned(2)]);
+    let chain = Fingerprint([7; 32]);
+    deployment::set_chain(tx, &planned(2).id, &chain)?;
+    let found = deployment::find(tx, &planned(2).id)?;
+    assert_eq!(found, Some(Deployment { chain: Some(chain), ..planned(2) }));
+    in_use(tx)
+}
+
+/// Seen from outside, or installed by a job that has ended; never by itself.
+fn in_use(tx: &Tx) -> Result<(), Error> {
+    let was_in_use = |number| deployment::was_in_use(tx, &planned(number));
+    assert!(was_in_use(2)? && was_in_use(3)? && !was_in_use(1)?, "only the first was seen");
+    let at = Moment(12);
+    deployment::set_state(tx, &planned(2).id, DeploymentState::Installed, "", at)?;
+    let job = NewJob {
+        id: JobId::of("job-2"),
+        kind: JobKind::DeploymentRun,
+        subject: "dep-2".to_owned(),
+        due: at,
+        actor: "scheduler".to_owned(),
+        created: at,
+    };
+    job::add(tx, &job)?;
+    assert!(!was_in_use(1)?, "somebody is still looking");
+    let claimed = job::claim(tx, at, Moment(100), 1)?;
+    assert!(!was_in_use(1)?);
+    assert!(job::finish(tx, &job.id, claimed[0].fence, "nobody can look", at)?);
+    assert!(was_in_use(1)?);
+    let other = Deployment { certificate: Fingerprint([9; 32]), ..planned(1) };
+    assert!(!deployment::was_in_use(tx, &other)?, "another certificate says nothing");
     Ok(())
 }
 

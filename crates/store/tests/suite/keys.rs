@@ -62,12 +62,15 @@ fn keys(tx: &Tx) -> Result<(), Error> {
     assert!(resealed.exportable == Exportable::Never && resealed.sealed == [9, 9]);
     key::mark_exported(tx, &first.id, Moment(7))?;
     key::mark_exported(tx, &first.id, Moment(8))?;
-    assert_eq!(key::mark_backed_up(tx, Moment(100))?, 0);
-    assert_eq!(key::mark_backed_up(tx, Moment(101))?, 1);
+    let held = key::not_backed_up(tx)?;
+    assert_eq!((held.as_slice(), key::mark_backed_up(tx, &held)?), ([first.id].as_slice(), 1));
+    assert_eq!((key::mark_backed_up(tx, &held)?, key::not_backed_up(tx)?), (0, Vec::new()));
     let found = key::find(tx, &first.id)?.expect("the key");
     assert_eq!((found.exported, found.usage), (Some(Moment(7)), Some(KeyUsage::Tls)));
     assert_eq!((found.durability, found.exportable), (Durability::BackedUp, Exportable::Never));
     assert_eq!(key::count_in_token(tx, &TokenId::soft())?, 1);
+    assert!(key::ids_of_token(tx, &TokenId::soft())?.contains(&first.id));
+    assert!(key::ids_of_token(tx, &TokenId::system())?.is_empty());
 
     key::set_state(tx, &first.id, KeyState::Retired, Some(Moment(50)))?;
     assert_eq!(key::retired_before(tx, Moment(50), 10)?.len(), 0);
@@ -84,6 +87,25 @@ fn keys(tx: &Tx) -> Result<(), Error> {
 async fn keys_and_their_private_halves() {
     for fresh in fresh_stores().await {
         fresh.store.tx("keys", keys).await.expect("all holds");
+    }
+}
+
+/// RSA keys take a while: one may bear a time before the copy began, and be committed after.
+fn made_during_a_backup(tx: &Tx) -> Result<(), Error> {
+    world::seed(tx)?;
+    let held = key::not_backed_up(tx)?;
+    let (mut late, sealed) = world::key("late");
+    late.created = Moment(0);
+    key::insert(tx, &late, &sealed)?;
+    assert_eq!(key::mark_backed_up(tx, &held)?, 1);
+    assert_eq!(key::not_backed_up(tx)?, [late.id]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_made_during_a_backup_is_not_in_it() {
+    for fresh in fresh_stores().await {
+        fresh.store.tx("backup", made_during_a_backup).await.expect("all holds");
     }
 }
 

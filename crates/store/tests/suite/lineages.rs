@@ -26,7 +26,8 @@ fn changed(tx: &Tx) -> Result<(), Error> {
     assert_eq!(lineage::find(tx, &read.id)?, Some(read.clone()));
     certificate::insert(tx, &world::entry(world::leaf(1), "one"))?;
     let current = world::leaf(1).fingerprint();
-    lineage::set_trouble(tx, &read.id, 2, "the CA said no\0", Some(Moment(5)))?;
+    lineage::set_trouble(tx, &read.id, 2, "the CA said no\0")?;
+    lineage::set_due(tx, &read.id, Some(Moment(5)))?;
     assert_eq!(lineage::trouble_count(tx)?, 1);
     lineage::set_current(tx, &read.id, &current, Some(Moment(2_000)))?;
     let found = lineage::of_current(tx, &current)?.expect("the lineage");
@@ -39,6 +40,10 @@ fn changed(tx: &Tx) -> Result<(), Error> {
     assert!(!lineage::is_as_read(tx, &now)?);
     assert_eq!(lineage::of_target(tx, &TargetId::edge())?, []);
     assert_eq!(lineage::of_target(tx, &TargetId::of("nginx"))?.len(), 1);
+    let beside = |target: &str, after: &str| -> Result<usize, Error> {
+        Ok(lineage::with_targets_beside(tx, &TargetId::of(target), &LineageId::of(after), 9)?.len())
+    };
+    assert_eq!((beside("edge", "")?, beside("nginx", "")?, beside("edge", "lin-1")?), (1, 0, 0));
     let served = |tx: &Tx<'_>| lineage::served(tx, &TargetId::of("nginx"));
     assert_eq!(served(tx)?, [], "nobody signs for it here");
     let (leaf_key, sealed) = world::key("of the leaf");
@@ -89,7 +94,7 @@ fn due(tx: &Tx) -> Result<(), Error> {
     assert_eq!(lineage::list(tx, &LineageFilter::default(), &all)?.len(), 9);
     let before = LineageFilter { due_before: Some(Moment(11)), ..LineageFilter::default() };
     assert_eq!(lineage::list(tx, &before, &all)?.len(), 4);
-    lineage::set_trouble(tx, &LineageId::of("lin-3"), 1, "no", None)?;
+    lineage::set_trouble(tx, &LineageId::of("lin-3"), 1, "no")?;
     let narrow = LineageFilter {
         text: Some("SITE LIN".to_owned()),
         issuer: Some(IssuerId::of("internal")),

@@ -93,11 +93,12 @@ fn programs(tx: &Tx) -> Result<(), Error> {
         id: ApiKeyId::of("abc"),
         label: "deploy".to_owned(),
         roles: BTreeSet::from([Role::Observer, Role::SecurityOfficer]),
+        created_by: "user:ann".to_owned(),
         created: Moment(1),
         expires: Moment(100),
         last_used: None,
     };
-    api_key::insert(tx, &key, &[6; 32], "user:ann")?;
+    api_key::insert(tx, &key, &[6; 32])?;
     assert_eq!(api_key::find(tx, &key.id)?, Some((key.clone(), [6; 32])));
     key.roles.remove(&Role::SecurityOfficer);
     key.last_used = Some(Moment(60));
@@ -115,7 +116,7 @@ fn odds(tx: &Tx) -> Result<(), Error> {
     assert_eq!(setting::text(tx, "a")?.as_deref(), Some("2"));
     setting::remove(tx, "a")?;
     assert_eq!(setting::all(tx)?, BTreeMap::from([("b".to_owned(), String::new())]));
-    let answer = StoredAnswer { request_hash: [1; 32], status: 201, body: b"{}".to_vec(), at: Moment(5) };
+    let answer = StoredAnswer { request_mark: [1; 32], status: 201, body: b"{}".to_vec(), at: Moment(5) };
     assert!(idempotency::insert(tx, "user:ann", "k", &answer)?);
     assert!(!idempotency::insert(tx, "user:ann", "k", &StoredAnswer { status: 500, ..answer.clone() })?);
     assert_eq!(idempotency::find(tx, "user:ann", "k")?, Some(answer));

@@ -56,7 +56,7 @@ impl ExportForm {
     /// What people read.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Fitting => "As is fitting",
+            Self::Fitting => "What fits what is ticked",
             Self::Der => "DER: the server certificate alone (.cer)",
             Self::Pem => "PEM: everything ticked, in one text file (.pem)",
             Self::Chain => "PEM: the chain alone (.pem)",

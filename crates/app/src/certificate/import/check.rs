@@ -89,6 +89,12 @@ fn refuse_mismatch(key: &KeyId, brought: &Brought) -> Result<(), Refusal> {
     if certificates.any(|certificate: &Certificate| certificate.key_id() == *key) {
         return Ok(());
     }
+    if let Some(key) = brought.key(key) {
+        brought
+            .certificates
+            .iter()
+            .try_for_each(|one| one.certificate.refuse_unbound(key.private.public_key()))?;
+    }
     let what = format!("the private key does not belong to the certificate of {}", first.display_name());
     Err(Refusal::new("key.mismatch", what, "Find the key that the certificate was asked for with."))
 }

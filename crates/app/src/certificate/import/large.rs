@@ -8,12 +8,15 @@ use domain::id::{ImportId, JobId};
 use domain::job::{Job, JobKind, JobState, LEASE};
 use domain::permission::uses;
 use domain::{Actor, Authorized, Moment};
-use pki::{Certificate, Refusal};
+use pki::{Certificate, Fingerprint, Refusal};
+use store::Tx;
 use store::import::StoredImport;
 
 use super::plan::{Look, hash, make};
 use super::read::BroughtCertificate;
 use super::{Brought, Imported, PreviewHash, Wishes, check, write};
+use crate::certificate::complete::Wanted;
+use crate::chains::Chains;
 use crate::job::{Done, Progress, refuse_lost_lease};
 use crate::{App, Error, act, job};
 
@@ -30,10 +33,11 @@ pub(super) async fn begin(
     wishes: &Wishes,
     previewed: Option<PreviewHash>,
 ) -> Result<Job, Error> {
-    if previewed.is_some() {
+    if previewed.is_some() || wishes.lineage.is_some() {
         let (brought, wishes, now) = (Arc::clone(brought), wishes.clone(), app.now());
         app.read("certificate.import.plan", move |tx| {
             let plan = make(tx, &brought.certificates, None, &wishes, (now, Look::Close))?;
+            plan.refuse_stray(&wishes)?;
             check::previewed(previewed, hash(&plan, &brought, &wishes))
         })
         .await?;
@@ -96,7 +100,51 @@ pub(crate) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
         import = store_part(app, job, import, part).await?;
         app.tell(Progress { job: job.id.clone(), state: JobState::Running, text: progress(&import) });
     }
-    Ok(Done::said(result(&import)))
+    if !app.config().fetch_missing {
+        return Ok(Done::said(result(&import)));
+    }
+    let all: Vec<Fingerprint> = ordered.iter().map(|one| one.certificate.fingerprint()).collect();
+    fetch_missing(app, job, &import, all).await
+}
+
+/// Ends the job and begins those that fetch what is missing, in one transaction: run again, it begins nothing twice.
+async fn fetch_missing(
+    app: &App,
+    job: &Job,
+    import: &StoredImport,
+    all: Vec<Fingerprint>,
+) -> Result<Done, Error> {
+    let now = app.now();
+    let wanted = app.read("certificate.import.missing", move |tx| wanted(tx, &all, now)).await?;
+    let (ending, said, random) = (job.clone(), result(import), app.random_source());
+    let said = app
+        .commit("certificate.import.end", move |tx| {
+            let begun = wanted.begin(tx, now, (&ending.actor, &*random))?.len();
+            let mut said = said.clone();
+            match begun {
+                0 => {}
+                1 => said.push_str("; a job fetches what is missing in a chain"),
+                begun => said.push_str(&format!("; {begun} jobs fetch what is missing in chains")),
+            }
+            job::end(tx, &ending, &said, now)?;
+            Ok(said)
+        })
+        .await?;
+    app.wake();
+    Ok(Done::Stored(said))
+}
+
+fn wanted(tx: &Tx<'_>, all: &[Fingerprint], now: Moment) -> Result<Wanted, Error> {
+    let (mut wanted, mut chains) = (Wanted::default(), Chains::new(tx, now.unix()));
+    for id in all {
+        if wanted.is_full() {
+            break;
+        }
+        if let Some(entry) = store::certificate::find(tx, id)?.filter(|entry| entry.has_key) {
+            wanted.consider(&entry, &chains.of(&entry.certificate)?);
+        }
+    }
+    Ok(wanted)
 }
 
 async fn store_part(

@@ -140,7 +140,7 @@ impl Taken {
 ///
 /// # Errors
 /// Every refusal of [`pki::format::read`]; `import.csr`, `import.crl` when there is nothing else to take,
-/// `import.ambiguous_key`, `import.preview_changed`, `key.mismatch`, `key.weak.*`, `key.label_taken`, `key.state`,
+/// `import.ambiguous_key`, `import.lineage`, `import.preview_changed`, `key.mismatch`, `key.weak.*`, `key.label_taken`, `key.state`,
 /// `limit.cert_count`.
 pub async fn import(
     app: &App,
@@ -180,11 +180,14 @@ async fn take(
         .commit("certificate.import", move |tx| {
             let key = chosen.and_then(|id| brought.key(&id));
             let plan = plan::make(tx, &brought.certificates, key, &wishes, (now, plan::Look::Close))?;
+            plan.refuse_stray(&wishes)?;
             check::previewed(previewed, plan::hash(&plan, &brought, &wishes))?;
             let mut imported = write::all(tx, &plan, made.as_ref(), now, (&actor, &*random))?;
             imported.certificates = write::views(tx, &plan, now)?;
             if fetch_missing {
-                imported.fetching = complete::begin(tx, &imported.certificates, now, (&actor, &*random))?;
+                let mut wanted = complete::Wanted::default();
+                imported.certificates.iter().for_each(|view| wanted.consider(&view.entry, &view.chain));
+                imported.fetching = wanted.begin(tx, now, (&actor, &*random))?;
             }
             imported.findings.clone_from(&brought.findings);
             store::audit::record(tx, &event)?;

@@ -16,10 +16,10 @@ use store::Tx;
 
 use super::read::{BroughtCertificate, BroughtKey};
 use super::{Brought, FEW, PreviewHash, Wishes, shared};
-use crate::Error;
 use crate::certificate::{findings, row};
 use crate::chains::Chains;
-use crate::key::free_label;
+use crate::key::{free_label, other_usage};
+use crate::{Error, csr};
 
 /// What would be done.
 #[derive(Clone, Debug)]
@@ -205,6 +205,40 @@ fn label(certificate: &Certificate) -> Option<String> {
     domain::key::parse_label(&certificate.display_name().chars().take(100).collect::<String>()).ok()
 }
 
+impl Plan {
+    /// Refuses where a lineage was named and no certificate is for it: it would not become what was asked for.
+    ///
+    /// # Errors
+    /// `import.lineage`.
+    pub(super) fn refuse_stray(&self, wishes: &Wishes) -> Result<(), Error> {
+        let Some(named) = &wishes.lineage else { return Ok(()) };
+        let mut leaves = self.steps.iter().filter(|step| !matches!(step.fate, Fate::ForChains(_)));
+        let Some(first) = leaves.clone().next() else { return Ok(()) };
+        if leaves.any(|step| step.fate.lineage().is_some_and(|lineage| lineage.id == *named)) {
+            return Ok(());
+        }
+        let name = first.entry.certificate.display_name();
+        let name = inert(&name);
+        let (what, repair) = match (first.fate.lineage(), first.fate.why()) {
+            (Some(other), _) => {
+                let what = format!("the certificate of {name} belongs to the lineage “{}”", other.name);
+                (what, "Import it without a lineage, or name that one.")
+            }
+            (None, Some(why)) => {
+                (format!("the certificate of {name} is for no lineage: {why}"), "Import another one.")
+            }
+            (None, None) => {
+                let what = format!(
+                    "the certificate of {name} is not for the lineage that was named: it has none of its names, and \
+                     another key"
+                );
+                (what, "Name the lineage that it is for, or none.")
+            }
+        };
+        Err(Error::conflict("import.lineage", what, repair))
+    }
+}
+
 struct Planner<'a> {
     tx: &'a Tx<'a>,
     wishes: &'a Wishes,
@@ -224,21 +258,20 @@ struct Planner<'a> {
 /// What a step begins with.
 struct Found {
     key: Option<Key>,
+    /// Those of its key that wait.
     requests: Vec<CsrEntry>,
     known: Option<CertificateEntry>,
+    /// Whether it is one to serve: no CA's, and not over a key that is here for something else.
+    is_served: bool,
 }
 
 impl Planner<'_> {
     fn step(&mut self, index: usize, brought: &BroughtCertificate) -> Result<Step, Error> {
-        let (tx, certificate) = (self.tx, &brought.certificate);
+        let certificate = &brought.certificate;
         let id = certificate.key_id();
-        let found = Found {
-            key: store::key::find(tx, &id)?,
-            requests: if certificate.is_ca() { Vec::new() } else { store::csr::waiting_of_key(tx, &id)? },
-            known: store::certificate::find(tx, &certificate.fingerprint())?,
-        };
+        let found = self.find(certificate)?;
         let key = self.key_of(&id, found.key.as_ref());
-        let series = if certificate.is_ca() { None } else { self.series_of(certificate, &found.requests)? };
+        let series = if found.is_served { self.series_of(certificate, &found)? } else { None };
         let entry = self.entry(brought, &found, key, series.as_ref());
         // Of a large collection nobody is shown more, and each chain costs signature checks.
         let look = if index < FEW { self.look } else { Look::Brief };
@@ -249,7 +282,7 @@ impl Planner<'_> {
             (Look::Brief, KeyFrom::Nowhere) => (Chain::unsought(certificate.clone()), Vec::new()),
         };
         let before = self.before(series.as_ref())?;
-        let decided = refuse_resting_key(found.key.as_ref())
+        let decided = refuse_unfit_key(found.key.as_ref())
             .and_then(|()| plan_current(&entry, &findings, before.as_ref(), names_of(series.as_ref())))
             .map_err(|why| match &before {
                 Some(current) if current == certificate => "it is the current one already".to_owned(),
@@ -261,7 +294,60 @@ impl Planner<'_> {
             Some(known) if known.state == CertificateState::Retired => Standing::Hidden,
             Some(_) => Standing::Known,
         };
-        Ok(Step { entry, standing, key, requests: found.requests, fate, before, chain, findings })
+        let requests = self.answered(found.requests, &entry, standing, &fate)?;
+        Ok(Step { entry, standing, key, requests, fate, before, chain, findings })
+    }
+
+    /// What is here of a certificate.
+    fn find(&self, certificate: &Certificate) -> Result<Found, Error> {
+        let (tx, id) = (self.tx, certificate.key_id());
+        let key = store::key::find(tx, &id)?;
+        // A leaf that somebody made over the key of a CA is nothing to serve, and no answer.
+        let is_served =
+            !certificate.is_ca() && key.as_ref().is_none_or(|key| other_usage(key.usage).is_none());
+        let requests = if is_served { store::csr::waiting_of_key(tx, &id)? } else { Vec::new() };
+        Ok(Found {
+            key,
+            requests,
+            known: store::certificate::find(tx, &certificate.fingerprint())?,
+            is_served,
+        })
+    }
+
+    /// The requests that it answers: it came after them, and is for their names, or is used in their place. What a
+    /// lineage waits for is answered when the lineage has its certificate.
+    fn answered(
+        &self,
+        waiting: Vec<CsrEntry>,
+        entry: &CertificateEntry,
+        standing: Standing,
+        fate: &Fate,
+    ) -> Result<Vec<CsrEntry>, Error> {
+        let (is_only, becomes_current) = (waiting.len() == 1, matches!(fate, Fate::Renews(_) | Fate::Founds));
+        let renewed = fate.lineage().filter(|_| becomes_current).map(|lineage| &lineage.id);
+        let mut answered = Vec::new();
+        for request in waiting {
+            // A key has older certificates where it is kept, or where another request of it was answered.
+            if standing != Standing::New && entry.created <= request.created {
+                continue;
+            }
+            let is_answered = if self.is_ordered(&request)? {
+                renewed.is_some() && renewed == request.lineage.as_ref()
+            } else {
+                let names = csr::read(&request)?.names().to_vec();
+                (is_only && becomes_current) || uncovered(&entry.certificate, &names).is_none()
+            };
+            if is_answered {
+                answered.push(request);
+            }
+        }
+        Ok(answered)
+    }
+
+    /// Whether an order that is under way waits for the answer.
+    fn is_ordered(&self, request: &CsrEntry) -> Result<bool, Error> {
+        let Some(lineage) = &request.lineage else { return Ok(false) };
+        Ok(store::order::active(self.tx, lineage)?.is_some_and(|order| order.csr == request.id))
     }
 
     /// Its chain, and what is wrong with it.
@@ -334,17 +420,37 @@ impl Planner<'_> {
         said.or_else(request).or_else(|| brought.name.clone()).or_else(key).unwrap_or_else(own)
     }
 
-    /// The lineage that a leaf belongs to: named, or of the request that it answers, or of its key's certificate.
-    fn series_of(&self, leaf: &Certificate, requests: &[CsrEntry]) -> Result<Option<Series>, Error> {
-        if let Some(named) = &self.named {
-            return Ok(Some(Series::Lineage(Box::new(named.clone()))));
+    /// The lineage that a leaf belongs to: the one that it is in, or that was named for it, or that of the request that
+    /// it answers, or of its key's certificate.
+    fn series_of(&self, leaf: &Certificate, found: &Found) -> Result<Option<Series>, Error> {
+        // What is here stays where it is: another lineage may serve it.
+        if let Some(own) = found.known.as_ref().and_then(|known| known.lineage.as_ref())
+            && let Some(lineage) = store::lineage::find(self.tx, own)?
+        {
+            return Ok(Some(Series::Lineage(Box::new(lineage))));
         }
-        let by_request = requests.iter().find_map(|request| request.lineage.clone());
         let by_key = store::certificate::some_by_key(self.tx, &leaf.key_id(), shared::SAME_KEY)?;
-        for id in by_request.into_iter().chain(by_key.into_iter().filter_map(|entry| entry.lineage)) {
+        if let Some(named) = &self.named {
+            let mut requests = found.requests.iter().filter_map(|request| request.lineage.as_ref());
+            let mut held = by_key.iter().filter_map(|entry| entry.lineage.as_ref());
+            let has_its_key = requests.any(|id| *id == named.id) || held.any(|id| *id == named.id);
+            if has_its_key || is_alike(leaf, named) {
+                return Ok(Some(Series::Lineage(Box::new(named.clone()))));
+            }
+        }
+        for request in &found.requests {
+            // What lacks a name is the answer nevertheless, and kept there: it is not a lineage of its own.
+            if let Some(id) = &request.lineage
+                && let Some(lineage) = store::lineage::find(self.tx, id)?
+                && is_alike(leaf, &lineage)
+            {
+                return Ok(Some(Series::Lineage(Box::new(lineage))));
+            }
+        }
+        for id in by_key.into_iter().filter_map(|entry| entry.lineage) {
             // One that was removed meanwhile, or that has other names, is not this one's.
-            let found = store::lineage::find(self.tx, &id)?;
-            if let Some(lineage) = found.filter(|lineage| uncovered(leaf, &lineage.names).is_none()) {
+            let lineage = store::lineage::find(self.tx, &id)?;
+            if let Some(lineage) = lineage.filter(|lineage| uncovered(leaf, &lineage.names).is_none()) {
                 return Ok(Some(Series::Lineage(Box::new(lineage))));
             }
         }
@@ -399,11 +505,24 @@ fn names_of(series: Option<&Series>) -> &[SubjectAltName] {
     series.and_then(Series::lineage).map_or(&[], |lineage| &lineage.names)
 }
 
-/// A key that is here and does not sign would leave the names without a certificate.
-fn refuse_resting_key(key: Option<&Key>) -> Result<(), NotCurrent> {
-    match key.map(|key| key.state) {
-        None | Some(KeyState::Active) => Ok(()),
-        Some(state) => Err(NotCurrent::Finding(format!("its private key is {state}"))),
+/// Whether a certificate is for what a lineage is for: it has a name of it, or where there are none the subject.
+fn is_alike(leaf: &Certificate, lineage: &Lineage) -> bool {
+    match lineage.names.as_slice() {
+        [] => *leaf.subject() == lineage.subject,
+        names => names.iter().any(|name| leaf.names().contains(name)),
+    }
+}
+
+/// A key that is here and does not sign would leave the names without a certificate; one that is here for something
+/// else must not sign for them.
+fn refuse_unfit_key(key: Option<&Key>) -> Result<(), NotCurrent> {
+    let Some(key) = key else { return Ok(()) };
+    if let Some(other) = other_usage(key.usage) {
+        return Err(NotCurrent::Finding(format!("its private key is for {other}, not for TLS")));
+    }
+    match key.state {
+        KeyState::Active => Ok(()),
+        state => Err(NotCurrent::Finding(format!("its private key is {state}"))),
     }
 }
 

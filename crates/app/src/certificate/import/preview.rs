@@ -113,7 +113,8 @@ async fn read_plan(
     let (brought, wishes, now) = (Arc::clone(brought), wishes.clone(), app.now());
     app.read("certificate.preview", move |tx| {
         let key = chosen.and_then(|id| brought.key(&id));
-        let planned = match plan::make(tx, &brought.certificates, key, &wishes, (now, plan::Look::Close)) {
+        let planned = plan::make(tx, &brought.certificates, key, &wishes, (now, plan::Look::Close));
+        let planned = match planned.and_then(|plan| plan.refuse_stray(&wishes).map(|()| plan)) {
             Err(error @ (Error::Refused(_) | Error::Conflict(_))) => Err(error),
             planned => Ok(planned?),
         };

@@ -14,7 +14,7 @@ use crate::certificate::{CertificateView, make_current, view_among};
 use crate::chains::Chains;
 use crate::key::{MadeKey, describe, session_of};
 use crate::lineage::found;
-use crate::{App, Error, key};
+use crate::{App, Error, job, key};
 
 /// Seals a private key for its token. Its label is decided by the plan.
 pub(super) async fn seal(
@@ -39,8 +39,8 @@ pub(super) fn all(
     now: Moment,
     by: (&str, &dyn Random),
 ) -> Result<Imported, Error> {
-    let mut writing =
-        Writing { tx, now, by, imported: Imported::default(), founded: vec![None; plan.steps.len()] };
+    let founded = vec![None; plan.steps.len()];
+    let mut writing = Writing { tx, now, by, imported: Imported::default(), founded, authorities: 0 };
     if let Some(planned) = &plan.key {
         writing.key(planned, made)?;
     }
@@ -49,6 +49,9 @@ pub(super) fn all(
     let steps: Vec<(usize, &Step)> = plan.steps.iter().enumerate().collect();
     for (index, step) in steps.iter().filter(is_ca).chain(steps.iter().filter(|step| !is_ca(step))) {
         writing.step(*index, step)?;
+    }
+    if writing.authorities > 0 {
+        job::follow_chains(tx, now, by)?;
     }
     Ok(writing.imported)
 }
@@ -61,6 +64,8 @@ struct Writing<'a> {
     imported: Imported,
     /// The lineages that were founded, by step.
     founded: Vec<Option<LineageId>>,
+    /// Certificates of CAs that are new here: chains of others may be better now.
+    authorities: usize,
 }
 
 impl Writing<'_> {
@@ -83,7 +88,11 @@ impl Writing<'_> {
     fn step(&mut self, index: usize, step: &Step) -> Result<(), Error> {
         let (tx, fingerprint) = (self.tx, step.entry.fingerprint());
         match step.standing {
-            Standing::New => self.imported.new += usize::from(store::certificate::insert(tx, &step.entry)?),
+            Standing::New => {
+                let is_new = usize::from(store::certificate::insert(tx, &step.entry)?);
+                self.imported.new += is_new;
+                self.authorities += if step.entry.certificate.is_ca() { is_new } else { 0 };
+            }
             Standing::Hidden => store::certificate::set_state(tx, &fingerprint, step.entry.state)?,
             Standing::Known => {}
         }
@@ -115,7 +124,7 @@ impl Writing<'_> {
     /// Completes the lineage's order and makes the certificate current.
     fn renew(&mut self, lineage: &Lineage, step: &Step) -> Result<(), Error> {
         let order = store::order::active(self.tx, &lineage.id)?;
-        if let Some(order) = order.filter(|order| order.key == step.entry.key()) {
+        if let Some(order) = order.filter(|order| step.requests.iter().any(|one| one.id == order.csr)) {
             store::order::complete(self.tx, &order.id, &step.entry.fingerprint())?;
         }
         make_current(self.tx, lineage, &step.entry, self.now, self.by)?;

@@ -15,7 +15,7 @@ use crate::archive::{Packed, tar_gz, zip};
 const AT: Moment = Moment(1_795_262_400_000);
 
 fn offered(name: &str, bytes: &[u8]) -> Vec<Offered> {
-    vec![Offered { name: name.to_owned(), bytes: bytes.to_vec() }]
+    vec![Offered { name: name.to_owned(), bytes: bytes.to_vec().into() }]
 }
 
 fn code(bytes: &[u8]) -> &'static str {
