@@ -2,7 +2,7 @@
 // the window, and a page stays a page in bytes and time.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { complaints, isTooWide, launch, logIn, visitor } from "./browser.mjs";
+import { complaints, complaintsEverywhere, isTooWide, launch, logIn, visitor } from "./browser.mjs";
 import { crowd, MANY, WORD } from "./crowd.mjs";
 import { start } from "./server.mjs";
 
@@ -41,6 +41,31 @@ async function lookAt(server, pages) {
   return { context, page };
 }
 
+/**
+ * Ticks of certificates go along from page to page and from search to search, and what is ticked is exported together.
+ * `look` sees the page in between; axe needs the script.
+ */
+async function tickOverPages(page, look) {
+  const boxes = page.locator("main tbody input[type=checkbox]");
+  const elsewhere = page.getByRole("group", { name: "Ticked on other pages" }).getByRole("checkbox");
+  await page.goto("/certificates");
+  await boxes.nth(0).check();
+  await boxes.nth(1).check();
+  await page.getByRole("button", { name: "Next page" }).click();
+  await elsewhere.nth(1).waitFor();
+  await boxes.first().check();
+  await page.getByLabel("Find").fill(WORD);
+  await page.keyboard.press("Enter");
+  await elsewhere.nth(2).waitFor();
+  assert.equal(await page.getByLabel("Find").inputValue(), WORD);
+  await look(page);
+  await elsewhere.nth(0).uncheck();
+  await page.getByLabel("Select Action").selectOption("Export");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByRole("heading", { level: 1, name: "Export" }).waitFor();
+  await page.getByText("2 certificates.").waitFor();
+}
+
 test("lists with nothing in them", async () => {
   const server = await start();
   try {
@@ -72,7 +97,12 @@ test("lists with ten thousand rows, and hostile names", async () => {
     assert.equal(await page.locator('main a[href^="/keys/"] strong').count(), 100);
     const keys = await (await page.request.get("/keys?format=json")).json();
     assert.ok(keys.length > MANY, `${keys.length}`);
+    await tickOverPages(page, async () => assert.deepEqual(await complaintsEverywhere(page), []));
     await context.close();
+    const plain = await visitor(browser, server.url, { javaScriptEnabled: false });
+    await logIn(plain.page);
+    await tickOverPages(plain.page, async () => assert.equal(await isTooWide(plain.page), false));
+    await plain.context.close();
   } finally {
     await server.stop();
   }

@@ -447,6 +447,35 @@ fn a_head_over_the_cap_is_refused() {
     house.server.stop();
 }
 
+/// The size is said before the body comes: nobody waits for it, and the connection ends, for what follows is no request.
+#[test]
+fn a_body_over_the_cap_is_refused_before_it_comes() {
+    let house = House::start();
+    let known = format!("Authorization: Bearer {}", house.place.api_key());
+    let json = "Content-Type: application/json";
+    for (path, kind, framing) in [
+        (KEYS, json, "Content-Length: 99999999"),
+        (KEYS, json, "Content-Length: 99999999\r\nExpect: 100-continue"),
+        ("/api/v1/certificates", "Content-Type: application/pkix-cert", "Content-Length: 99999999"),
+        ("/login", "Content-Type: application/x-www-form-urlencoded", "Content-Length: 99999999"),
+    ] {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{known}\r\n{kind}\r\n{framing}\r\n\r\n");
+        let started = Instant::now();
+        let said = house.exchange(head.as_bytes());
+        assert!(said.starts_with("HTTP/1.1 413 ") && answers(&said) == 1, "{path} {framing}: {said}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{path} {framing}: {:?}", started.elapsed());
+    }
+    // In pieces nobody says how much will come: it is refused when it is too much.
+    let piece = format!("4000\r\n{}\r\n", " ".repeat(0x4000)).repeat(1_000);
+    let head = format!(
+        "POST {KEYS} HTTP/1.1\r\nHost: localhost\r\n{known}\r\n{json}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    let said = house.exchange(format!("{head}{piece}").as_bytes());
+    assert!(said.is_empty() || (said.starts_with("HTTP/1.1 413 ") && answers(&said) == 1), "{said}");
+    house.server.stop();
+}
+
 /// How long the head of a request and a handshake may take, with a margin for a machine that is busy.
 const DEADLINE: Duration = Duration::from_secs(10 + 5);
 

@@ -50,6 +50,29 @@ fn init_says_everything_that_is_wrong_at_once_and_leaves_no_installation() {
 }
 
 #[test]
+fn a_file_with_a_password_loses_only_the_end_of_its_line() {
+    let (place, typed) = (Place::new(), " correct horse battery ");
+    let mut command = claviger();
+    command.arg("init").arg("--data").arg(place.data()).args(["--admin", ADMIN]);
+    command.arg("--password-file").arg(place.secret("blanks", &format!("{typed}\r\n")));
+    command.arg("--pin-file").arg(place.secret("pin-with-blanks", &format!(" {PIN} \n")));
+    command.arg("--api-key-file").arg(place.file("api-key"));
+    succeed(command.arg("--recovery-file").arg(place.file("recovery")));
+    let server = Server::start(&place);
+    let (client, runtime) = (server.client(), tokio::runtime::Runtime::new().unwrap());
+    let log_in = |password: &str| {
+        let request = client.post(server.url("/api/v1/login")).header("Content-Type", "application/json");
+        let request = request.body(json!({ "username": ADMIN, "password": password }).to_string());
+        runtime.block_on(async { request.send().await.unwrap().status().as_u16() })
+    };
+    assert_eq!((log_in(typed.trim()), log_in(typed)), (401, 200));
+    let (status, _) =
+        Api::new(&server, &place).ask("PUT", "/tokens/0/login", Some(json!({ "password": PIN })));
+    assert_eq!(status, 200);
+    server.stop();
+}
+
+#[test]
 fn the_setup_link_leads_to_a_log_in() {
     let place = Place::new();
     let server = Server::start(&place);

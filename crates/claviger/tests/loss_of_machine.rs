@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{
-    ADMIN, Api, PASSWORD, PIN, Place, Server, claviger, mode, openssl, refuse, shown_leaf, succeed,
+    ADMIN, Api, PASSWORD, PIN, Place, Server, claviger, mode, openssl, refuse, shown_leaf, succeed, wait_for,
 };
 use serde_json::json;
 
@@ -95,6 +95,40 @@ fn a_lost_recovery_passphrase_is_renewed_by_who_may() {
     succeed(&mut restore_command(&place, &after, &renewed));
     std::fs::remove_dir_all(place.data()).unwrap();
     succeed(&mut restore_command(&place, &before, &place.file("recovery")));
+}
+
+/// A cut tail is found by the head file, so it must hold the events of commands too, with a running server and without.
+#[test]
+fn the_head_of_the_audit_log_follows_what_commands_write() {
+    let place = Place::new();
+    place.init();
+    let head = || std::fs::read_to_string(place.data().join("audit.head")).unwrap();
+    let last = || {
+        let said = succeed(claviger().args(["audit", "verify", "--json", "--data"]).arg(place.data()));
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        format!("{} {}\n", said["events"], said["head"].as_str().unwrap())
+    };
+    let renew = |password: &Path| {
+        let mut command = claviger();
+        command.args(["recovery", "renew", "--user", ADMIN, "--data"]).arg(place.data());
+        command.arg("--password-file").arg(password).arg("--recovery-file").arg(place.file("renewed"));
+        command
+    };
+    let before = head();
+    succeed(backup_command(&place).arg("--to").arg(place.file("one")));
+    assert_ne!(head(), before);
+    assert_eq!(head(), last());
+    // A refusal is an event as well.
+    refuse(&mut renew(&place.secret("wrong-password", "not the password\n")));
+    assert_eq!(head(), last());
+    succeed(&mut renew(&place.file("password")));
+    assert_eq!(head(), last());
+
+    let server = Server::start(&place);
+    succeed(backup_command(&place).arg("--to").arg(place.file("two")));
+    wait_for("the head file", || (head() == last()).then_some(()));
+    server.stop();
+    assert_eq!(head(), last());
 }
 
 fn log_in(api: &Api) {

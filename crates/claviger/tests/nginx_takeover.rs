@@ -18,11 +18,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use cli::Cli;
-use common::{ADMIN, PASSWORD, PATIENCE, Place, Server, openssl, shown_leaf, wait_for};
+use common::{
+    ADMIN, PASSWORD, PATIENCE, Place, Server, is_valid_for, openssl, shown_chain, shown_leaf, wait_for,
+};
 use pki::Fingerprint;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use serde_json::Value;
 
 const NAME: &str = "site.example";
 const NGINX: &str = "/usr/sbin/nginx";
@@ -225,6 +228,79 @@ fn a_running_nginx_is_taken_over_and_rekeyed_without_a_failed_handshake() {
     assert_eq!(states, ["verified", "verified"]);
 
     a_broken_configuration_keeps_the_old_one(&cli, &server, &nginx, &id, after);
+    server.stop();
+}
+
+/// The story of an administrator who forgot the intermediate: it comes later, and nginx sends it without anybody's click.
+#[test]
+fn an_intermediate_that_comes_later_reaches_nginx_by_itself() {
+    let place = Place::new();
+    let nginx = Nginx::start(&place.file("nginx"));
+    place.init();
+    let server = Server::start(&place);
+    let cli = Cli::new(&server, &place);
+    make_target(&cli, &nginx);
+    cli.json(&["cert", "import", "nginx/leaf.key", "nginx/leaf.pem", "--friendly-name", "site"]);
+    let lineage = cli.json(&["cert", "adopt", "site", "--target", "edge", "--target", "nginx"]);
+    let id = lineage["id"].as_str().unwrap().to_owned();
+    let sent = |count: usize| {
+        let what = format!("nginx sends {count} certificates");
+        wait_for(&what, || shown_chain(nginx.address, NAME).filter(|chain| chain.len() == count))
+    };
+    let deployments = || cli.json(&["lineage", "show", &id])["deployments"].as_array().unwrap().clone();
+    let verified = || {
+        let is_verified = |all: &Vec<Value>| all.iter().all(|one| one["state"] == "verified");
+        wait_for("it is seen from outside", || Some(deployments()).filter(is_verified))
+    };
+    sent(1);
+    verified();
+    let root = nginx.home.join("old-root.pem");
+    assert!(!is_valid_for(nginx.address, NAME, &root), "clients refuse the leaf alone");
+
+    cli.say(&["cert", "import", "nginx/middle.pem"]);
+    sent(2);
+    assert!(is_valid_for(nginx.address, NAME, &root));
+    verified();
+    let before = fs::read_to_string(nginx.home.join("tls/fullchain.pem.previous")).unwrap();
+    assert_eq!(before.matches("BEGIN CERTIFICATE").count(), 1, "what was served before is kept");
+    let events = cli.json(&["audit", "list", "--action", "deployment.plan"]);
+    let events = events["items"].as_array().unwrap();
+    let objects: Vec<&str> = events.iter().map(|event| event["object"].as_str().unwrap()).collect();
+    assert_eq!(objects, [id.as_str()], "{events:?}");
+
+    // One that nginx refuses leaves the chain that works.
+    configure(&nginx.home, nginx.address, "no_such_directive on;");
+    let again = place.file("nginx/again.pem");
+    openssl(
+        &nginx.home,
+        &[
+            "x509",
+            "-req",
+            "-days",
+            "900",
+            "-in",
+            "middle.csr",
+            "-out",
+            again.to_str().unwrap(),
+            "-CA",
+            "old-root.pem",
+            "-CAkey",
+            "old-root.key",
+            "-extfile",
+            "middle.ext",
+        ],
+    );
+    let longer_lived = fs::read_to_string(&again).unwrap();
+    cli.say(&["cert", "import", "nginx/again.pem"]);
+    wait_for("nginx says no", || {
+        let said = cli.json(&["lineage", "show", &id]).to_string();
+        said.contains("no_such_directive").then_some(())
+    });
+    let on_disk = fs::read_to_string(nginx.home.join("tls/fullchain.pem")).unwrap();
+    assert_eq!(on_disk.matches("BEGIN CERTIFICATE").count(), 2, "the chain that works is there");
+    assert!(!on_disk.contains(longer_lived.trim()), "{on_disk}");
+    assert!(is_valid_for(nginx.address, NAME, &root));
+    cli.json(&["audit", "check"]);
     server.stop();
 }
 

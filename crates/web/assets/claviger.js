@@ -152,5 +152,7 @@ document.addEventListener("visibilitychange", () => {
 
 localTimes(document);
 takeCode();
+// The link that the server printed, pasted where its page is open already, loads nothing anew.
+addEventListener("hashchange", takeCode);
 follow();
 document.querySelector(".finding[role=alert]")?.focus();

@@ -11,6 +11,7 @@ use domain::audit::Action;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
+use zeroize::Zeroizing;
 
 use crate::page::FormRefused;
 use crate::routes::{Kind, Row};
@@ -130,8 +131,10 @@ pub async fn known(parts: &Parts, web: &Web) -> Result<Option<Recognised>, Probl
 }
 
 async fn recognise(parts: &Parts, web: &Web) -> Result<Option<Recognised>, Problem> {
-    if let Some(header) = parts.headers.get(AUTHORIZATION) {
-        let Ok(header) = header.to_str() else { return Ok(None) };
+    let mut headers = parts.headers.get_all(AUTHORIZATION).into_iter();
+    if let Some(header) = headers.next() {
+        // Two are none: whoever passed the request on may have looked at the other one.
+        let (Ok(header), None) = (header.to_str(), headers.next()) else { return Ok(None) };
         return by_header(header, parts, web).await;
     }
     let Some(secret) = session_cookie(&parts.headers) else { return Ok(None) };
@@ -159,10 +162,9 @@ async fn by_password(value: &str, parts: &Parts, web: &Web) -> Result<Option<Rec
     if !is_about_keys || !peer(&parts.extensions).is_some_and(|address| address.is_loopback()) {
         return Ok(None);
     }
-    let decoded = base64::decode(value).and_then(|bytes| String::from_utf8(bytes).ok());
-    let Some((name, password)) = decoded.as_deref().and_then(|text| text.split_once(':')) else {
-        return Ok(None);
-    };
+    let decoded = Zeroizing::new(base64::decode(value).unwrap_or_default());
+    let text = std::str::from_utf8(&decoded).unwrap_or_default();
+    let Some((name, password)) = text.split_once(':') else { return Ok(None) };
     let address = address_text(&parts.extensions);
     match app::access::basic(web.app(), name, password, &address).await {
         Ok(actor) => Ok(Some(Recognised::by_header(actor))),
@@ -200,8 +202,9 @@ pub(crate) fn check_csrf(parts: &mut Parts, caller: &Recognised, kind: Kind) -> 
     if parts.method.is_safe() || !caller.has_session() {
         return Ok(());
     }
-    match parts.headers.get(CSRF_HEADER) {
-        Some(token) if same(token.as_bytes(), caller.csrf().as_bytes()) => Ok(()),
+    let mut tokens = parts.headers.get_all(CSRF_HEADER).into_iter();
+    match tokens.next() {
+        Some(token) if tokens.next().is_none() && same(token.as_bytes(), caller.csrf().as_bytes()) => Ok(()),
         None if kind == Kind::Page && is_form(&parts.headers) => {
             parts.extensions.insert(CsrfOwed);
             Ok(())

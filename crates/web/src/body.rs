@@ -3,6 +3,7 @@
 //! The extractors of the API also answer a repeated `Idempotency-Key`.
 
 pub mod form;
+mod multipart;
 pub mod upload;
 
 use std::str::FromStr;
@@ -128,7 +129,7 @@ impl FromStr for SettingName {
     }
 }
 
-/// A PIN, password or passphrase: zeroized when dropped, never shown, never answered.
+/// A PIN, password or passphrase as it was typed, blanks included: zeroized when dropped, never shown, never answered.
 #[derive(Default)]
 pub struct Secret(Zeroizing<String>);
 
@@ -152,7 +153,22 @@ impl From<String> for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Zeroizing::new(String::deserialize(deserializer)?)))
+        deserializer.deserialize_newtype_struct(json::fit::AS_TYPED, Typed)
+    }
+}
+
+/// Takes a [`Secret`] out of its newtype.
+struct Typed;
+
+impl<'de> serde::de::Visitor<'de> for Typed {
+    type Value = Secret;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_newtype_struct<D: serde::Deserializer<'de>>(self, inner: D) -> Result<Secret, D::Error> {
+        String::deserialize(inner).map(Secret::from)
     }
 }
 
@@ -230,6 +246,13 @@ async fn collect(stream: Stream, limit: usize, expected: usize) -> Result<Zeroiz
         })?;
         if bytes.len() + chunk.len() > limit {
             return Err(too_large(limit));
+        }
+        if bytes.capacity() - bytes.len() < chunk.len() {
+            // A vector that grows by itself leaves what it held behind in memory.
+            let room = (bytes.len() + chunk.len()).max(2 * bytes.len()).min(limit);
+            let mut larger = Zeroizing::new(Vec::with_capacity(room));
+            larger.extend_from_slice(&bytes);
+            bytes = larger;
         }
         bytes.extend_from_slice(&chunk);
     }

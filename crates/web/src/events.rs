@@ -56,12 +56,15 @@ pub enum Follow {
     /// One job, until it is over: as it was when it was looked up, and the leave to look again.
     One(Box<Job>, Authorized<uses::ViewCertificates>),
     /// Every job, for as long as somebody listens.
-    All,
+    All(Authorized<uses::ViewCertificates>),
 }
 
 /// How often a job that is followed is looked up. What it says is told in this process only, and of many words some
 /// are dropped; its row has the end, wherever it ran.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long one stream lasts. Browsers and programs open it again, and are recognised anew: a session that has ended is
+/// noticed then.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// Streams `progress` events, first the one that is known already; an `end` event closes the stream of one job.
 /// Subscribe to the progress before looking at the job, or what happens between is missed.
@@ -84,6 +87,7 @@ struct Follower {
     said: Option<ProgressJson>,
     ended: bool,
     said_end: bool,
+    until: Instant,
 }
 
 /// Why a follower woke up.
@@ -105,9 +109,18 @@ impl Follower {
     ) -> Self {
         let (said, ended) = match &follow {
             Follow::One(job, _) => (Some(ProgressJson::from(&**job)), is_over(job.state)),
-            Follow::All => (None, false),
+            Follow::All(_) => (None, false),
         };
-        Self { app, follow, progress, stopping, said, ended, said_end: false }
+        Self {
+            app,
+            follow,
+            progress,
+            stopping,
+            said,
+            ended,
+            said_end: false,
+            until: Instant::now() + LONGEST,
+        }
     }
 
     /// The events, while the job is looked up so often.
@@ -133,8 +146,12 @@ impl Follower {
                     Err(RecvError::Closed) => Woken::Closed,
                 },
                 _ = look.tick() => Woken::Look,
+                () = tokio::time::sleep_until(self.until) => return None,
                 () = stopped(self.stopping.as_mut()) => return None,
             };
+            if matches!(woken, Woken::Look) && !self.may_still().await {
+                return None;
+            }
             let news = match woken {
                 Woken::Told(progress) => self.hear(progress),
                 Woken::Look => self.look().await,
@@ -148,10 +165,16 @@ impl Follower {
         Some(Event::default().event("end").data("{}"))
     }
 
+    /// Whether the listener would still be let in. When the database cannot say, the next look may do.
+    async fn may_still(&self) -> bool {
+        let (Follow::One(_, by) | Follow::All(by)) = &self.follow;
+        app::access::stands(&self.app, by.actor()).await.unwrap_or(true)
+    }
+
     /// What a job said, if it is one that is followed.
     fn hear(&mut self, progress: Progress) -> Option<ProgressJson> {
         match &self.follow {
-            Follow::All => Some(progress.into()),
+            Follow::All(_) => Some(progress.into()),
             Follow::One(job, _) if job.id == progress.job => {
                 self.ended = is_over(progress.state);
                 let news = ProgressJson::from(progress);
@@ -265,5 +288,21 @@ mod tests {
             told.send(other.clone()).unwrap();
         }
         assert_followed_to_the_end(&text(follower, LONG).await);
+    }
+
+    #[tokio::test]
+    async fn who_is_let_in_no_more_hears_no_more() {
+        let house = House::new().await;
+        let app = &house.fixture.app;
+        let (made, _) = house.fixture.api_key(&[Role::Observer]).await.unwrap();
+        let actor = domain::Actor::ApiKey { id: made.id.clone(), roles: made.roles.clone() };
+        let by = domain::permission::authorize(&actor, uses::ViewCertificates, "").unwrap();
+        let (_told, progress) = broadcast::channel(1);
+        let follower = Follower::new(Arc::clone(app), Follow::All(by), progress, None);
+        assert!(follower.may_still().await);
+        let revoke = house.fixture.may(uses::RevokeApiKey).unwrap();
+        app::api_key::revoke(app, &revoke, &made.id).await.unwrap();
+        // The stream ends by itself: nobody tells anything, and nobody stops the server.
+        assert_eq!(text(follower, Duration::from_millis(5)).await, "");
     }
 }

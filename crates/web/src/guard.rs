@@ -167,7 +167,12 @@ fn check_origin(request: &Request, host: &str) -> Result<(), Problem> {
     if request.method().is_safe() {
         return Ok(());
     }
-    let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+    let text = |name: &str| {
+        let mut values = request.headers().get_all(name).into_iter();
+        let first = values.next()?;
+        // What comes twice, or is no text, is foreign.
+        Some(if values.next().is_none() { first.to_str().unwrap_or("?") } else { "?" })
+    };
     let site = text("sec-fetch-site");
     let same_site = site.is_none_or(|site| matches!(site, "same-origin" | "none"));
     let same_origin = match text("origin") {

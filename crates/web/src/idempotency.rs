@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use app::idempotency::Recalled;
+use app::idempotency::{Mark, Recalled};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -14,7 +14,6 @@ use axum::response::{IntoResponse, Response};
 use domain::Actor;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
-use pki::identity::sha256;
 
 use crate::access::Caller;
 use crate::routes::Kind;
@@ -52,7 +51,7 @@ struct Slot {
 
 struct Pending {
     actor: Actor,
-    request: [u8; 32],
+    request: Mark,
     _turn: Turn,
 }
 
@@ -80,9 +79,14 @@ pub(crate) async fn around(web: &Web, mut request: Request, next: Next) -> Respo
 
 /// Looks the key up: answers again what was answered before, refuses another request under the same key.
 pub(crate) async fn begin(web: &Web, parts: &Parts, body: &[u8]) -> Result<(), Box<Response>> {
-    let Some(slot) = parts.extensions.get::<Slot>() else { return Ok(()) };
+    begin_marked(web, parts, mark(web, parts, body)).await
+}
+
+/// The same with the mark that was made while the body was at hand.
+pub(crate) async fn begin_marked(web: &Web, parts: &Parts, mark: Option<Mark>) -> Result<(), Box<Response>> {
+    let (Some(slot), Some(request)) = (parts.extensions.get::<Slot>(), mark) else { return Ok(()) };
     let Some(caller) = parts.extensions.get::<Caller>().and_then(Caller::known) else { return Ok(()) };
-    let (actor, request) = (caller.actor().clone(), request_bytes(parts, body));
+    let actor = caller.actor().clone();
     let Some(turn) = web.running().start(actor.name(), slot.key.clone()) else {
         let what = "a request with this Idempotency-Key is being answered now";
         return refuse(Problem::new(
@@ -92,7 +96,7 @@ pub(crate) async fn begin(web: &Web, parts: &Parts, body: &[u8]) -> Result<(), B
             "Wait for its answer.",
         ));
     };
-    match app::idempotency::recall(web.app(), &actor.name(), &slot.key, &request).await {
+    match app::idempotency::recall(web.app(), &actor.name(), &slot.key, request).await {
         Ok(Recalled::New) => {
             let pending = Pending { actor, request, _turn: turn };
             *slot.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
@@ -116,12 +120,13 @@ fn refuse(problem: Problem) -> Result<(), Box<Response>> {
     Err(Box::new(problem.into_response()))
 }
 
-/// What makes two requests the same: method, address and body.
-fn request_bytes(parts: &Parts, body: &[u8]) -> [u8; 32] {
+/// What makes two requests the same: method, address and body; no address holds the end of a line. None for a request
+/// without a key.
+pub(crate) fn mark(web: &Web, parts: &Parts, body: &[u8]) -> Option<Mark> {
+    parts.extensions.get::<Slot>()?;
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let head = format!("{} {target}\n", parts.method);
-    // Hashed here already: the body may hold secrets, and is not kept for the length of the request.
-    sha256(&[head.as_bytes(), body].concat())
+    Some(app::idempotency::mark(web.app(), &[head.as_bytes(), body]))
 }
 
 /// Keeps an answer that says that something was done. A refusal did nothing and may be tried again.
@@ -141,7 +146,7 @@ async fn keep(web: &Web, key: &str, pending: Pending, response: Response) -> Res
     let kept = if shown_once { Vec::new() } else { [location.as_bytes(), b"\n", &bytes].concat() };
     let status = if shown_once { StatusCode::CONFLICT } else { head.status };
     let (actor, answer) = (pending.actor.name(), (status.as_u16(), kept));
-    let remembered = app::idempotency::remember(web.app(), &actor, key, &pending.request, answer).await;
+    let remembered = app::idempotency::remember(web.app(), &actor, key, pending.request, answer).await;
     if let Err(error) = remembered {
         // The work is done and committed; only its repetition would not be recognised.
         tracing::warn!(%error, "an answer was not kept for its Idempotency-Key");

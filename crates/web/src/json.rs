@@ -1,4 +1,4 @@
-//! JSON as it comes in: bounded in depth and number, no key twice, every text trimmed.
+//! JSON as it comes in: bounded in depth and number, no key twice, every text but secrets trimmed ([`fit`]).
 
 pub(crate) mod fit;
 
@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::from(text.trim()))
+        Ok(Value::from(text))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {

@@ -33,6 +33,7 @@ pub mod permit;
 pub mod problem;
 pub mod public;
 pub mod routes;
+mod schema;
 pub mod session;
 pub mod setting;
 pub mod setup;

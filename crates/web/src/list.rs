@@ -31,6 +31,11 @@ impl<T: DeserializeOwned> FromRequestParts<Web> for Asked<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _web: &Web) -> Result<Self, Problem> {
+        // PostgreSQL has no place for it in a text, and no parameter has a use for it.
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            let what = "a parameter has a NUL in it";
+            return Err(Problem::bad_request("input.query", what, "Leave it out."));
+        }
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(value)) => Ok(Self(value)),
             Err(error) => {
@@ -65,9 +70,10 @@ impl Paging {
         self.limit.unwrap_or(USUAL).clamp(1, MOST)
     }
 
-    /// What the store is asked for: one row more than wanted, which tells whether there is a next page.
+    /// What the store is asked for: one row more than wanted, which tells whether there is a next page. An empty place
+    /// counts as left out.
     pub fn page(&self) -> app::Page {
-        app::Page { after: self.after.clone(), limit: self.rows() + 1 }
+        app::Page { after: self.after.clone().filter(|after| !after.is_empty()), limit: self.rows() + 1 }
     }
 
     /// Cuts the row too many off, and says where the next page begins.

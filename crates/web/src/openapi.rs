@@ -19,7 +19,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::Web;
 use crate::problem::{ProblemBody, ProblemError};
-use crate::routes::{Kind, Row, Shape, all};
+use crate::routes::{Kind, Row, Shape, Takes, all};
 
 /// The document as JSON. An empty object if it cannot be written, which a test rules out.
 pub(crate) fn document(rows: &[Row]) -> String {
@@ -70,10 +70,12 @@ fn method(method: &Method) -> HttpMethod {
 fn operation(row: &Row) -> OperationBuilder {
     let mut operation = OperationBuilder::new().summary(Some(row.description())).tag(tag(row.path()));
     for name in path_parameters(row.path()) {
-        operation = operation.parameter(text_parameter(name, ParameterIn::Path).required(Required::True));
+        let path = parameter(name, ParameterIn::Path, Takes::Id).required(Required::True);
+        operation = operation.parameter(path);
     }
-    for (name, meaning) in row.parameters() {
-        operation = operation.parameter(text_parameter(name, ParameterIn::Query).description(Some(*meaning)));
+    for asked in row.parameters() {
+        let query = parameter(asked.name, ParameterIn::Query, asked.takes).description(Some(asked.meaning));
+        operation = operation.parameter(query);
     }
     if !row.inputs().is_empty() {
         let body = RequestBodyBuilder::new().required(Some(Required::True));
@@ -94,9 +96,16 @@ fn operation(row: &Row) -> OperationBuilder {
     operation.responses(responses(row))
 }
 
-fn text_parameter(name: &str, place: ParameterIn) -> ParameterBuilder {
+fn parameter(name: &str, place: ParameterIn, takes: Takes) -> ParameterBuilder {
     let text = ObjectBuilder::new().schema_type(Type::String);
-    ParameterBuilder::new().name(name).parameter_in(place).schema(Some(text))
+    let schema = match takes {
+        Takes::Text => text,
+        Takes::Id => text.min_length(Some(1)),
+        Takes::OneOf(words) => text.enum_values(Some(words.iter().copied())),
+        Takes::Flag => ObjectBuilder::new().schema_type(Type::Boolean),
+        Takes::Rows => ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(1_000)),
+    };
+    ParameterBuilder::new().name(name).parameter_in(place).schema(Some(schema))
 }
 
 /// The names in braces.
@@ -121,14 +130,19 @@ fn content(shape: &Shape) -> (&'static str, utoipa::openapi::Content) {
 fn responses(row: &Row) -> utoipa::openapi::Responses {
     let problem: RefOr<Schema> = Ref::from_schema_name("Problem").into();
     let problem = ContentBuilder::new().schema(Some(problem)).build();
-    let refused = ResponseBuilder::new().description("Refused").content("application/problem+json", problem);
-    let mut responses = ResponsesBuilder::new().response("4XX", refused);
-    for (status, shape) in row.outputs() {
-        let mut response = ResponseBuilder::new().description("Done");
-        if let Some((media_type, content)) = shape.as_ref().map(content) {
-            response = response.content(media_type, content);
+    let problem = |description: &str| {
+        ResponseBuilder::new().description(description).content("application/problem+json", problem.clone())
+    };
+    let mut responses = ResponsesBuilder::new()
+        .response("4XX", problem("Refused"))
+        .response("5XX", problem("Failed here, or too busy (503)"));
+    for same in row.outputs().chunk_by(|(one, _), (other, _)| one == other) {
+        let contents = same.iter().filter_map(|(_, shape)| shape.as_ref().map(content));
+        let done = ResponseBuilder::new().description("Done");
+        let done = contents.fold(done, |done, (media_type, content)| done.content(media_type, content));
+        if let [(status, _), ..] = same {
+            responses = responses.response(status.to_string(), done);
         }
-        responses = responses.response(status.to_string(), response);
     }
     responses.build()
 }

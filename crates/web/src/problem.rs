@@ -26,8 +26,6 @@ pub struct Details {
     pub metadata: Vec<String>,
     /// What is wrong with which field.
     pub fields: Vec<(String, Refusal)>,
-    /// What happened, a few words.
-    pub title: String,
     /// What was wrong and where, one or more sentences.
     pub what: String,
     /// What to do about it, one sentence; may be empty.
@@ -53,7 +51,6 @@ impl Problem {
             code: code.into(),
             metadata: Vec::new(),
             fields: Vec::new(),
-            title: status.canonical_reason().unwrap_or("Refused").to_owned(),
             what: what.into(),
             repair: repair.into(),
             retry_after: None,
@@ -130,6 +127,11 @@ impl Problem {
         )
     }
 
+    /// The status in words. Never kept beside it: whoever changes the one would forget the other.
+    pub fn title(&self) -> &'static str {
+        self.status.canonical_reason().unwrap_or("Refused")
+    }
+
     /// What was wrong and what to do, as one text.
     pub fn detail(&self) -> String {
         let mut text = sentence(&self.what);
@@ -194,7 +196,7 @@ impl From<&Problem> for ProblemBody {
                 metadata: problem.metadata.clone(),
                 validation_errors,
             },
-            title: problem.title.clone(),
+            title: problem.title().to_owned(),
             detail: problem.detail(),
         }
     }
@@ -314,6 +316,7 @@ mod tests {
         for (error, status, code) in cases {
             let problem = Problem::from(error);
             assert_eq!((problem.status.as_u16(), problem.code.as_str()), (status, code));
+            assert_eq!(json(&problem)["title"], problem.status.canonical_reason().unwrap());
         }
     }
 
@@ -339,6 +342,16 @@ mod tests {
         let said = json(&Problem::field("chain", refusal));
         assert_eq!(said["error"]["validation_errors"], serde_json::json!({ "chain": ["pem.truncated"] }));
         assert!(said["error"].get("metadata").is_none());
+    }
+
+    #[test]
+    fn the_title_is_that_of_the_status_also_when_it_is_another_one_later() {
+        let mut problem = Problem::from(app::Error::Refused(Refusal::new("login_failed", "x", "y")));
+        problem.status = StatusCode::UNAUTHORIZED;
+        assert_eq!(
+            (&json(&problem)["status"], &json(&problem)["title"]),
+            (&401.into(), &"Unauthorized".into())
+        );
     }
 
     #[test]

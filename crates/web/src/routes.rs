@@ -3,6 +3,7 @@
 //! API in [`api`], those of the pages in [`crate::page::routes`].
 
 pub mod api;
+mod parameter;
 
 use std::convert::Infallible;
 
@@ -18,6 +19,8 @@ use utoipa::openapi::{RefOr, Schema};
 use crate::list::Listing;
 use crate::{Problem, Web};
 
+pub use parameter::{Parameter, Takes};
+
 /// One address and method, and what is said about it.
 #[derive(Clone)]
 pub struct Row {
@@ -28,7 +31,7 @@ pub struct Row {
     says: &'static str,
     takes: Vec<Shape>,
     answers: Vec<(u16, Option<Shape>)>,
-    query: &'static [(&'static str, &'static str)],
+    query: &'static [Parameter],
 }
 
 /// Who may come.
@@ -154,6 +157,12 @@ impl Row {
         self
     }
 
+    /// What it answers with 200 when that is a file of one of these types, as it was asked for.
+    #[must_use]
+    pub fn answers_one_of(self, media_types: &[&'static str]) -> Self {
+        media_types.iter().fold(self, |row, media_type| row.answers_file(media_type))
+    }
+
     /// That it answers nothing but the status.
     #[must_use]
     pub fn answers_nothing(mut self, status: u16) -> Self {
@@ -163,7 +172,7 @@ impl Row {
 
     /// The parameters after `?`, each with its meaning.
     #[must_use]
-    pub fn query(self, query: &'static [(&'static str, &'static str)]) -> Self {
+    pub fn query(self, query: &'static [Parameter]) -> Self {
         Self { query, ..self }
     }
 
@@ -207,7 +216,7 @@ impl Row {
         &self.answers
     }
 
-    pub(crate) fn parameters(&self) -> &'static [(&'static str, &'static str)] {
+    pub(crate) fn parameters(&self) -> &'static [Parameter] {
         self.query
     }
 

@@ -136,10 +136,12 @@ macro_rules! made_from_a_key {
         #[serde(deny_unknown_fields)]
         pub struct $name {
             /// The friendly name; a new key gets it too.
+            #[schema(schema_with = crate::schema::some_text)]
             friendly_name: String,
             /// A key that is here; else a new one is made.
             key: Option<String>,
             /// Kind and size of the new key; `ec-p256` if left out.
+            #[schema(schema_with = crate::schema::algorithm)]
             algorithm: Option<String>,
             /// The token of the new key; `system` if left out.
             token: Option<String>,

@@ -32,8 +32,10 @@ impl Backup {
         let app = installation.open_app(store, installation.app_config()).await?;
         let by = authorize(&Actor::Installer, uses::ManageSettings, "")?;
         let taken = app::backup::take(&app, &by, self.to.clone()).await.map_err(explain);
+        let settled = app::audit::settle_head(&app).await;
         app.store().close().await;
         taken?;
+        settled?;
         output::line(format!(
             "{} holds everything; keep it apart from the recovery passphrase",
             self.to.display()

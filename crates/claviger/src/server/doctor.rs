@@ -54,6 +54,15 @@ impl Look {
         Self { what, fine: false, found: found.into(), repair }
     }
 
+    /// The word in front: what is in order and has a repair all the same is worth a note.
+    fn mark(&self) -> &'static str {
+        match (self.fine, self.repair.is_empty()) {
+            (true, true) => "ok   ",
+            (true, false) => "note ",
+            (false, _) => "WRONG",
+        }
+    }
+
     fn of<T>(what: &'static str, result: &anyhow::Result<T>, found: &str, repair: &'static str) -> Self {
         match result {
             Ok(_) => Self::fine(what, found),
@@ -71,12 +80,7 @@ impl Doctor {
             output::json(&serde_json::json!({ "fine": fine, "looks": looks }))?;
         } else {
             for look in &looks {
-                output::line(format!(
-                    "{}  {}: {}",
-                    if look.fine { "ok   " } else { "WRONG" },
-                    look.what,
-                    look.found
-                ))?;
+                output::line(format!("{}  {}: {}", look.mark(), look.what, look.found))?;
                 if !look.repair.is_empty() {
                     output::line(format!("       {}", look.repair))?;
                 }

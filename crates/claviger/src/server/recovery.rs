@@ -43,8 +43,10 @@ impl Renew {
         let store = installation.open_store(OlderTables::Refuse).await?;
         let app = installation.open_app(store, installation.app_config()).await?;
         let renewed = self.renew(&app, &password).await;
+        let settled = app::audit::settle_head(&app).await;
         app.store().close().await;
         hand_over_recovery(&renewed?, self.recovery_file.as_deref())?;
+        settled?;
         output::line(
             "Backups from now on open with it; those from before keep theirs. Take a new backup now.",
         )?;

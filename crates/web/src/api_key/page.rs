@@ -45,6 +45,7 @@ struct Row {
     label: String,
     roles: String,
     made: When,
+    maker: String,
     ends: When,
     used: Option<When>,
 }
@@ -74,6 +75,7 @@ fn page(
         label: if key.label.is_empty() { "(no label)".to_owned() } else { safe(&key.label) },
         roles: role_words(&key.roles),
         made: When::new(key.created, frame.now),
+        maker: safe(&key.created_by),
         ends: When::new(key.expires, frame.now),
         used: key.last_used.map(|at| When::new(at, frame.now)),
     });

@@ -6,24 +6,26 @@ use app::filter::AuditFilter;
 use axum::Json;
 use axum::extract::State;
 use domain::Moment;
+use domain::audit::{Action, Outcome};
 use domain::permission::uses;
 use pki::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::list::{Asked, Listing, Paging, parse_some};
+use crate::routes::Parameter;
 use crate::{Permit, Problem, Web};
 
 /// The parameters of the list.
-pub const ASKED: [(&str, &str); 8] = [
-    ("limit", "Rows of a page, 1 to 1000; 100 if left out."),
-    ("after", "The `next` of the page before."),
-    ("actor", "Only events of this actor, `user:NAME` or `api-key:ID`."),
-    ("action", "Only this action, `key.generate` say."),
-    ("object", "Only events of the object with this id."),
-    ("outcome", "`done`, `refused` or `failed`."),
-    ("from", "From this moment on, RFC 3339."),
-    ("until", "Before this moment, RFC 3339."),
+pub const ASKED: [Parameter; 8] = [
+    Parameter::LIMIT,
+    Parameter::AFTER,
+    Parameter::id("actor", "Only events of this actor, `user:NAME` or `api-key:ID`."),
+    Parameter::one_of("action", Action::NAMES, "Only this action, `key.generate` say."),
+    Parameter::id("object", "Only events of the object with this id."),
+    Parameter::one_of("outcome", Outcome::NAMES, "`done`, `refused` or `failed`."),
+    Parameter::id("from", "From this moment on, RFC 3339."),
+    Parameter::id("until", "Before this moment, RFC 3339."),
 ];
 
 /// Which events.

@@ -38,6 +38,8 @@ struct Row {
     actor: String,
     action: String,
     object: String,
+    /// Where the object is shown; empty when it has no page.
+    address: String,
     badge: Badge,
     code: String,
     fields: Vec<String>,
@@ -138,11 +140,45 @@ fn row(event: &StoredEvent, frame: &Frame) -> Row {
         at: When::new(event.at, frame.now),
         actor: safe(&event.actor),
         action: safe(&event.action),
-        object: safe(&event.object),
+        object: shortened(&safe(&event.object)),
+        address: address_of(&event.action, &event.object),
         badge,
         code: safe(&event.code),
-        fields: event.fields.lines().map(safe).collect(),
+        fields: event.fields.lines().map(|line| told(&safe(line))).collect(),
     }
+}
+
+/// Digits of a hash that are shown; the files have them all.
+const DIGITS: usize = 16;
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn shortened(text: &str) -> String {
+    if is_hash(text) { format!("{}…", text.get(..DIGITS).unwrap_or_default()) } else { text.to_owned() }
+}
+
+/// `lineage: lin-...`, of the `lineage=lin-...` that is kept.
+fn told(line: &str) -> String {
+    match line.split_once('=') {
+        Some((name, value)) => format!("{}: {}", name.replace('_', " "), shortened(value)),
+        None => line.to_owned(),
+    }
+}
+
+/// The page of what was acted on, by the noun of the action and the kind of its id.
+fn address_of(action: &str, object: &str) -> String {
+    let noun = action.split('.').next().unwrap_or_default();
+    let list = match object.split('-').next().unwrap_or_default() {
+        "lin" => "lineages",
+        "csr" => "csrs",
+        _ if noun == "certificate" && is_hash(object) => "certificates",
+        _ if noun == "key" && action != "key.export" && is_hash(object) => "keys",
+        _ => return String::new(),
+    };
+    let is_plain = object.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_plain { format!("/{list}/{object}") } else { String::new() }
 }
 
 fn sheet(events: &[StoredEvent]) -> Sheet {
@@ -180,4 +216,24 @@ pub async fn verify(visit: Visit<uses::ViewAuditLog>, _fields: PageFields) -> Pa
         Err(other) => return Err(other.into()),
     };
     Ok(go("/audit", flash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_acted_on_is_led_to_and_long_hashes_are_cut() {
+        let hash = "ab".repeat(32);
+        assert_eq!(address_of("certificate.import", &hash), format!("/certificates/{hash}"));
+        assert_eq!(address_of("key.retire", &hash), format!("/keys/{hash}"));
+        assert_eq!(address_of("lineage.create", "lin-3na2"), "/lineages/lin-3na2");
+        for (action, object) in
+            [("session.log_in", "usr-x"), ("csr.create", ""), ("lineage.create", "lin-/x\"x")]
+        {
+            assert_eq!(address_of(action, object), "", "{action} {object}");
+        }
+        assert_eq!(told(&format!("certificate={hash}")), "certificate: abababababababab…");
+        assert_eq!(told("label=a=b"), "label: a=b");
+    }
 }

@@ -15,20 +15,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// Names and values of a form. Any of them may be a password: all are wiped when they are dropped.
 pub type Fields = Zeroizing<Vec<(String, String)>>;
 
-/// The fields of a form in their order, `_csrf` taken out, every value trimmed. Repeated names stay repeated.
+/// The fields of a form in their order and as they were typed, `_csrf` taken out. Repeated names stay repeated.
 pub struct PageFields(pub Fields);
-
-impl PageFields {
-    /// The first value of this name.
-    pub fn first(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(held, _)| held == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Every value of this name.
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(held, _)| held == name).map(|(_, value)| value.as_str())
-    }
-}
 
 impl FromRequest<Web> for PageFields {
     type Rejection = Problem;
@@ -77,15 +65,20 @@ pub(super) fn take_csrf(parts: &Parts, fields: &mut Vec<(String, String)>) -> Re
 }
 
 fn decode(bytes: &[u8]) -> Result<Fields, Problem> {
-    let wrong =
-        || Problem::bad_request("input.form", "the form is not text in UTF-8", "Load the page again.");
+    let wrong = || {
+        Problem::bad_request(
+            "input.form",
+            "the form is not text in UTF-8 without NUL",
+            "Load the page again.",
+        )
+    };
     let text = std::str::from_utf8(bytes).map_err(|_| wrong())?;
     // As many as there can be: a vector that grows leaves what it held behind in memory.
     let mut fields = Fields::new(Vec::with_capacity(text.split('&').count()));
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (unescape(name).ok_or_else(wrong)?, unescape(value).ok_or_else(wrong)?);
-        fields.push((name.to_string(), value.trim().to_owned()));
+        fields.push((name.to_string(), value.to_string()));
     }
     Ok(fields)
 }
@@ -106,7 +99,8 @@ fn unescape(text: &str) -> Option<Zeroizing<String>> {
         });
     }
     // Not through an error, which would hold the bytes.
-    std::str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.to_owned()))
+    let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.contains('\0'));
+    text.map(|text| Zeroizing::new(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -116,15 +110,20 @@ mod tests {
     #[test]
     fn reads_what_browsers_send() {
         let fields =
-            PageFields(decode(b"san=a.org&san=%20b.org%0D%0A&o=Acme%2C+%22Inc%22+%C3%96&empty=").unwrap());
-        assert_eq!(fields.all("san").collect::<Vec<_>>(), ["a.org", "b.org"]);
-        assert_eq!(fields.first("o"), Some("Acme, \"Inc\" Ö"));
-        assert_eq!((fields.first("empty"), fields.first("none")), (Some(""), None));
+            decode(b"san=a.org&san=%20b.org%0D%0A&o=Acme%2C+%22Inc%22+%C3%96&empty=&password=+x+").unwrap();
+        let read = [
+            ("san", "a.org"),
+            ("san", " b.org\r\n"),
+            ("o", "Acme, \"Inc\" Ö"),
+            ("empty", ""),
+            ("password", " x "),
+        ];
+        assert_eq!(*fields, read.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
 
     #[test]
     fn refuses_what_is_no_text() {
-        for bytes in [&b"a=%ff"[..], b"a=%4", b"a=%zz", b"\xff=1"] {
+        for bytes in [&b"a=%ff"[..], b"a=%4", b"a=%zz", b"\xff=1", b"a=b%00c", b"%00=1"] {
             assert!(decode(bytes).is_err());
         }
     }

@@ -1,12 +1,14 @@
 //! Files that come in: raw, as a form with files, or as texts in JSON. At most [`MAX_UPLOAD`].
 
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::form::{Fields, take_csrf};
+use super::multipart::{Fault, pieces};
 use super::{MAX_UPLOAD, media_type, read_all, wrong_type};
 use crate::{Problem, Web, idempotency, json};
 
@@ -27,18 +29,24 @@ pub struct Part {
 pub struct PageUpload {
     /// The files that are not empty.
     pub files: Vec<Part>,
-    /// The other fields in their order, trimmed.
+    /// The other fields in their order, as they were typed.
     pub fields: Fields,
 }
 
 impl PageUpload {
-    /// The first value of the field with this name.
+    /// The first value of the field with this name, without blanks around it.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(held, _)| held == name).map(|(_, value)| value.as_str())
+        let first = self.fields.iter().find(|(held, _)| held == name);
+        first.map(|(_, value)| value.trim())
     }
 
-    /// Every value of the field with this name.
+    /// Every value of the field with this name, without blanks around them.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.typed(name).map(str::trim)
+    }
+
+    /// Every value of the field with this name as it was typed, for passphrases.
+    pub fn typed<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields.iter().filter(move |(held, _)| held == name).map(|(_, value)| value.as_str())
     }
 }
@@ -49,7 +57,7 @@ impl FromRequest<Web> for PageUpload {
     async fn from_request(request: Request, _web: &Web) -> Result<Self, Problem> {
         let (parts, stream) = request.into_parts();
         let bytes = read_all(&parts, stream, MAX_UPLOAD).await?;
-        let mut upload = split(&parts, bytes).await?;
+        let mut upload = split(&parts, &bytes)?;
         take_csrf(&parts, &mut upload.fields)?;
         Ok(upload)
     }
@@ -72,20 +80,20 @@ impl<T: DeserializeOwned + Send> FromRequest<Web> for Upload<T> {
         let (parts, stream) = request.into_parts();
         let read = async {
             let bytes = read_all(&parts, stream, MAX_UPLOAD).await?;
-            let upload = Self::read(&parts, bytes.clone()).await?;
-            Ok::<_, Problem>((bytes, upload))
+            let mark = idempotency::mark(web, &parts, &bytes);
+            Ok::<_, Problem>((mark, Self::read(&parts, bytes)?))
         };
-        let (bytes, upload) = read.await.map_err(Problem::into_response)?;
-        idempotency::begin(web, &parts, &bytes).await.map_err(|again| *again)?;
+        let (mark, upload) = read.await.map_err(Problem::into_response)?;
+        idempotency::begin_marked(web, &parts, mark).await.map_err(|again| *again)?;
         Ok(upload)
     }
 }
 
 impl<T: DeserializeOwned> Upload<T> {
-    async fn read(parts: &Parts, bytes: Zeroizing<Vec<u8>>) -> Result<Self, Problem> {
+    fn read(parts: &Parts, bytes: Zeroizing<Vec<u8>>) -> Result<Self, Problem> {
         match media_type(&parts.headers).as_str() {
             "application/json" => Ok(Self::Json(json::read(&bytes)?)),
-            "multipart/form-data" => Ok(Self::Form(split(parts, bytes).await?)),
+            "multipart/form-data" => Ok(Self::Form(split(parts, &bytes)?)),
             "application/octet-stream"
             | "application/x-pem-file"
             | "application/pem-certificate-chain"
@@ -96,34 +104,32 @@ impl<T: DeserializeOwned> Upload<T> {
     }
 }
 
-/// Takes a multipart body apart. The bytes are all here, so nothing is read beyond the limit.
-async fn split(parts: &Parts, bytes: Zeroizing<Vec<u8>>) -> Result<PageUpload, Problem> {
-    let mut head = http::Request::builder().method(parts.method.clone());
-    if let Some(kind) = parts.headers.get(http::header::CONTENT_TYPE) {
-        head = head.header(http::header::CONTENT_TYPE, kind);
-    }
-    let mut whole =
-        head.body(axum::body::Body::from(bytes.to_vec())).map_err(|_| wrong_type("multipart/form-data"))?;
-    // The limit was kept while reading; axum's own would be smaller.
-    axum::extract::DefaultBodyLimit::disable().apply(&mut whole);
-    let mut form =
-        Multipart::from_request(whole, &()).await.map_err(|_| wrong_type("multipart/form-data"))?;
-    let mut upload = PageUpload { files: Vec::new(), fields: Fields::default() };
-    while let Some(part) = form.next_field().await.map_err(broken)? {
-        if upload.files.len() + upload.fields.len() == MAX_PARTS {
-            return Err(too_many_parts());
-        }
-        let (field, name) = (part.name().unwrap_or_default().to_owned(), part.file_name().map(str::to_owned));
-        let is_file = name.is_some();
-        let bytes = Zeroizing::new(part.bytes().await.map_err(broken)?.to_vec());
-        match (is_file, bytes.is_empty()) {
+/// Takes a multipart body apart.
+fn split(parts: &Parts, bytes: &[u8]) -> Result<PageUpload, Problem> {
+    let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let pieces = pieces(kind, bytes, MAX_PARTS).map_err(refuse)?;
+    let mut upload = PageUpload { files: Vec::new(), fields: Fields::new(Vec::with_capacity(pieces.len())) };
+    for piece in pieces {
+        match (piece.file_name, piece.bytes) {
             // A file field that was left empty.
-            (true, true) => {}
-            (true, false) => upload.files.push(Part { field, name, bytes }),
-            (false, _) => upload.fields.push((field, text(&bytes)?)),
+            (Some(_), []) => {}
+            (name @ Some(_), bytes) => {
+                upload.files.push(Part { field: piece.field, name, bytes: Zeroizing::new(bytes.to_vec()) });
+            }
+            (None, bytes) => upload.fields.push((piece.field, text(bytes)?)),
         }
     }
     Ok(upload)
+}
+
+fn refuse(fault: Fault) -> Problem {
+    let what = match fault {
+        Fault::Boundary => return wrong_type("multipart/form-data"),
+        Fault::TooMany => return too_many_parts(),
+        Fault::CutOff => "the form with files ends before its last line",
+        Fault::Head => "the form with files has a part that does not say which field it is",
+    };
+    Problem::bad_request("input.form", what, "Send it again.")
 }
 
 fn too_many_parts() -> Problem {
@@ -133,13 +139,9 @@ fn too_many_parts() -> Problem {
 }
 
 fn text(bytes: &[u8]) -> Result<String, Problem> {
-    let text = std::str::from_utf8(bytes).map(|text| text.trim().to_owned());
-    text.map_err(|_| {
-        Problem::bad_request("input.form", "a field of the form is not text in UTF-8", "Load the page again.")
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    text.map(str::to_owned).ok_or_else(|| {
+        let what = "a field of the form is not text in UTF-8 without NUL";
+        Problem::bad_request("input.form", what, "Load the page again.")
     })
-}
-
-fn broken(error: axum::extract::multipart::MultipartError) -> Problem {
-    let what = format!("the form with files cannot be read: {}", error.body_text());
-    Problem::bad_request("input.form", what, "Send it again.")
 }

@@ -1,12 +1,12 @@
 //! `/api/v1/certificates`: see, make self-signed ones, choose the default. Import and export are beside this.
 
-use app::certificate::{CertificateView, NewSelfSigned};
+use app::certificate::{CertificateView, Consequences, NewSelfSigned};
 use app::cursor;
 use app::filter::CertificateFilter;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use domain::certificate::CertificateEntry;
+use domain::certificate::{CertificateEntry, CertificateState};
 use domain::permission::uses;
 use domain::target::EndpointSeen;
 use http::StatusCode;
@@ -19,20 +19,29 @@ use crate::body::{Body, Id, NoBody, created};
 use crate::job::api::accepted;
 use crate::key::api::wrong_form;
 use crate::list::{Asked, Listing, Paging, parse_some};
+use crate::routes::Parameter;
 use crate::wire::{self, AttributeJson, FindingJson, Wanted};
 use crate::{Permit, Problem, Web};
 
 /// The parameters of the list.
-pub const ASKED: [(&str, &str); 9] = [
-    ("limit", "Rows of a page, 1 to 1000; 100 if left out."),
-    ("after", "The `next` of the page before."),
-    ("text", "Only those whose name holds this."),
-    ("state", "Only those in this state; all but `retired` if left out."),
-    ("lineage", "Only those of this lineage."),
-    ("environment", "Only those of this environment."),
-    ("has_key", "`true` or `false`: only those whose private key is here, or is not."),
-    ("include_ca", "`true`: CA certificates too."),
-    ("order", "`not_after` (if left out) or `friendly_name`."),
+pub const ASKED: [Parameter; 9] = [
+    Parameter::LIMIT,
+    Parameter::AFTER,
+    Parameter::text("text", "Only those whose name holds this."),
+    Parameter::one_of(
+        "state",
+        CertificateState::NAMES,
+        "Only those in this state; all but `retired` if left out.",
+    ),
+    Parameter::id("lineage", "Only those of this lineage."),
+    Parameter::text("environment", "Only those of this environment."),
+    Parameter::flag("has_key", "`true` or `false`: only those whose private key is here, or is not."),
+    Parameter::flag("include_ca", "`true`: CA certificates too."),
+    Parameter::one_of(
+        "order",
+        &["not_after", "friendly_name"],
+        "`not_after` (if left out) or `friendly_name`.",
+    ),
 ];
 
 /// Which certificates.
@@ -92,6 +101,9 @@ pub struct CertificateJson {
     /// Its lineage.
     #[serde(skip_serializing_if = "Option::is_none")]
     lineage: Option<String>,
+    /// What its lineage is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lineage_name: Option<String>,
     /// Whether it is its lineage's current one.
     is_current: bool,
     /// Whether the edge answers with it when no name fits.
@@ -259,7 +271,7 @@ pub async fn retire(
     by: Permit<uses::ManageTlsCertificates>,
     Id(id): Id<Fingerprint>,
 ) -> Result<StatusCode, Problem> {
-    app::certificate::retire(web.app(), &by, &id).await?;
+    app::certificate::retire(web.app(), &by, &id, Consequences::Refuse).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -332,6 +344,7 @@ pub(super) fn json(view: &CertificateView) -> CertificateJson {
         source: entry.source.name(),
         state: entry.state.name(),
         lineage: entry.lineage.as_ref().map(ToString::to_string),
+        lineage_name: view.lineage.as_ref().map(|lineage| lineage.name.clone()),
         is_current: view.is_current,
         is_default: view.is_default,
         is_factory: view.is_factory,

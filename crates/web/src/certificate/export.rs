@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::body::{Body, Id, Secret};
 use crate::idempotency::{ChangedNothing, ShownOnce};
 use crate::list::{Asked, parse, parse_some};
+use crate::routes::Parameter;
 use crate::wire::{self, FindingJson};
 use crate::{Permit, Problem, Web, disposition};
 
@@ -30,18 +31,35 @@ pub struct AskedFile {
     root: Option<bool>,
 }
 
+const FILE_FORMS: &[&str] = &[
+    "pem",
+    "der",
+    "chain",
+    "fullchain",
+    "p7b",
+    "p7b-pem",
+    "nginx",
+    "apache",
+    "haproxy",
+    "xroad",
+    "jks",
+    "p12-trust",
+    "auto",
+];
+
 /// The parameters of the file.
-pub const ASKED_FILE: [(&str, &str); 4] = [
-    (
+pub const ASKED_FILE: [Parameter; 4] = [
+    Parameter::one_of(
         "form",
-        "`pem` (if left out), `der`, `chain`, `fullchain`, `p7b`, `p7b-pem`, `nginx`, `apache`, `haproxy`, `xroad` (certs.tar.gz), `jks`, `p12-trust` (trust stores with the root), or `auto`.",
+        FILE_FORMS,
+        "`pem` if left out; `xroad` is certs.tar.gz; `jks` and `p12-trust` are trust stores with the root.",
     ),
-    ("certificate", "`false`: the certificate itself is left out, where the form allows it."),
-    (
+    Parameter::flag("certificate", "`false`: the certificate itself is left out, where the form allows it."),
+    Parameter::text(
         "members",
         "Which certificates above it: `all` (but the root), `none`, or their hashes with commas between. As the form has it if left out.",
     ),
-    ("root", "`true`: the root too, where the chain goes in."),
+    Parameter::flag("root", "`true`: the root too, where the chain goes in."),
 ];
 
 /// A file with the private key.

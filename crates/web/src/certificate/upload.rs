@@ -1,22 +1,24 @@
 //! What an import may look like on the wire.
 
 use app::certificate::{Import, ImportFile, Wishes};
+use domain::key::Exportable;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::body::{PageUpload, Secret, Upload};
 use crate::list::parse_some;
+use crate::routes::Parameter;
 use crate::{Problem, base64, wire};
 
 /// The parameters of a raw upload.
-pub const ASKED: [(&str, &str); 6] = [
-    ("friendly_name", "The friendly name, with a raw upload."),
-    ("token", "The token that takes a private key, with a raw upload; `system` if left out."),
-    ("lineage", "The lineage that the answer is for, with a raw upload."),
-    ("exportable", "When an imported key may leave, with a raw upload."),
-    ("key", "Which private key is taken where there are several, with a raw upload."),
-    ("preview", "The hash of the preview that is confirmed, with a raw upload."),
+pub const ASKED: [Parameter; 6] = [
+    Parameter::text("friendly_name", "The friendly name, with a raw upload."),
+    Parameter::id("token", "The token that takes a private key, with a raw upload; `system` if left out."),
+    Parameter::id("lineage", "The lineage that the answer is for, with a raw upload."),
+    Parameter::one_of("exportable", Exportable::NAMES, "When an imported key may leave, with a raw upload."),
+    Parameter::id("key", "Which private key is taken where there are several, with a raw upload."),
+    Parameter::id("preview", "The hash of the preview that is confirmed, with a raw upload."),
 ];
 
 /// What is said beside a raw upload. A passphrase is not among it: it would end up in logs.
@@ -36,7 +38,8 @@ pub struct AskedImport {
 #[serde(deny_unknown_fields)]
 pub struct ImportJson {
     /// The files, in any order: PEM as it is, anything else in base64.
-    files: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    files: Vec<Secret>,
     /// The passphrase of what is encrypted in them.
     passphrase: Option<Secret>,
     /// Passphrases, where the files need different ones; each file is tried with each.
@@ -49,6 +52,7 @@ pub struct ImportJson {
     /// The lineage that the answer is for; found by key or request if left out.
     lineage: Option<String>,
     /// When an imported key may leave: `never`, `to_targets`, `with_passphrase`.
+    #[schema(schema_with = crate::schema::exportable)]
     exportable: Option<String>,
     /// The id of the private key that is taken, where the files hold several.
     key: Option<String>,
@@ -77,15 +81,16 @@ pub fn import(asked: AskedImport, input: Upload<ImportJson>) -> Result<Import, P
 type Read = (Vec<ImportFile>, Vec<Zeroizing<String>>, AskedImport);
 
 fn from_json(input: ImportJson) -> Result<Read, Problem> {
-    let file = |(index, text): (usize, &String)| match text.contains("-----BEGIN") {
-        true => Ok(ImportFile::from(text.clone().into_bytes())),
+    // They may hold private keys: wiped like any secret.
+    let file = |(index, text): (usize, &str)| match text.contains("-----BEGIN") {
+        true => Ok(ImportFile::from(text.trim().as_bytes().to_vec())),
         false => base64::decode(text).map(ImportFile::from).ok_or_else(|| {
             let what = "this is neither PEM nor base64";
             let repair = "Send the file's text if it is PEM, else its bytes in base64.";
             Problem::field(&format!("files[{index}]"), pki::Refusal::new("input.value", what, repair))
         }),
     };
-    let files = input.files.iter().enumerate().map(file).collect::<Result<_, _>>()?;
+    let files = input.files.iter().map(Secret::reveal).enumerate().map(file).collect::<Result<_, _>>()?;
     let said = AskedImport {
         friendly_name: input.friendly_name,
         token: input.token,
@@ -108,7 +113,7 @@ fn from_form(mut form: PageUpload) -> Read {
         key: text("key"),
         preview: text("preview"),
     };
-    let passphrases = form.all("passphrase").map(|text| Zeroizing::new(text.to_owned())).collect();
+    let passphrases = form.typed("passphrase").map(|text| Zeroizing::new(text.to_owned())).collect();
     let pasted = form.all("pasted").filter(|text| !text.is_empty());
     let mut files: Vec<ImportFile> = pasted.map(|text| ImportFile::from(Vec::from(text))).collect();
     files.extend(form.files.drain(..).map(|part| ImportFile { name: part.name, bytes: part.bytes }));

@@ -7,7 +7,7 @@ use app::filter::CsrFilter;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use domain::csr::CsrEntry;
+use domain::csr::{CsrEntry, CsrState};
 use domain::id::CsrId;
 use domain::permission::uses;
 use http::StatusCode;
@@ -18,17 +18,18 @@ use utoipa::ToSchema;
 use crate::body::{Body, Id, attachment, created};
 use crate::key::api::wrong_form;
 use crate::list::{Asked, Listing, Paging, parse_some};
+use crate::routes::Parameter;
 use crate::wire::{self, AttributeJson, FindingJson, Wanted};
 use crate::{Permit, Problem, Web};
 
 /// The parameters of the list.
-pub const ASKED: [(&str, &str); 6] = [
-    ("limit", "Rows of a page, 1 to 1000; 100 if left out."),
-    ("after", "The `next` of the page before."),
-    ("state", "Only `waiting`, `fulfilled` or `withdrawn` ones."),
-    ("key", "Only those of this key."),
-    ("lineage", "Only those of this lineage."),
-    ("text", "Only those whose name holds this."),
+pub const ASKED: [Parameter; 6] = [
+    Parameter::LIMIT,
+    Parameter::AFTER,
+    Parameter::one_of("state", CsrState::NAMES, "Only `waiting`, `fulfilled` or `withdrawn` ones."),
+    Parameter::id("key", "Only those of this key."),
+    Parameter::id("lineage", "Only those of this lineage."),
+    Parameter::text("text", "Only those whose name holds this."),
 ];
 
 /// Which CSRs.
@@ -74,6 +75,9 @@ pub struct Csr {
     /// The lineage that it would renew.
     #[serde(skip_serializing_if = "Option::is_none")]
     lineage: Option<String>,
+    /// What that lineage is called; only where one CSR is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lineage_name: Option<String>,
     /// When it was made.
     created_at: String,
     /// The request itself, to copy.
@@ -146,8 +150,19 @@ pub async fn find(
     by: Permit<uses::ViewCertificates>,
     Id(id): Id<CsrId>,
 ) -> Result<Json<Csr>, Problem> {
-    Ok(Json(json(&app::csr::find(web.app(), &by, &id).await?)))
+    let view = app::csr::find(web.app(), &by, &id).await?;
+    let lineage_name = match &view.entry.lineage {
+        // One that was removed has no name any more.
+        Some(lineage) => {
+            app::lineage::find(web.app(), &by, lineage).await.ok().map(|found| found.lineage.name)
+        }
+        None => None,
+    };
+    Ok(Json(Csr { lineage_name, ..json(&view) }))
 }
+
+/// The parameter of the file.
+pub const ASKED_FILE: [Parameter; 1] = [Parameter::one_of("format", &["PEM", "DER"], "`PEM` if left out.")];
 
 /// `GET /csrs/{id}/file?format=PEM`
 pub async fn download(
@@ -208,6 +223,7 @@ fn json(view: &CsrView) -> Csr {
         fingerprint: entry.fingerprint.to_string(),
         state: entry.state.name(),
         lineage: entry.lineage.as_ref().map(ToString::to_string),
+        lineage_name: None,
         created_at: entry.created.to_string(),
         pem: pem_write::csr(&entry.der),
         findings: wire::findings(&csr.findings()),

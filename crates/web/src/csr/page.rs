@@ -72,10 +72,19 @@ pub async fn list(visit: Visit<uses::ViewCertificates>, Query(asked): Query<Aske
     });
     render(&CsrsPage {
         frame: visit.frame("Certificate requests", Place::Csrs),
-        state: format!("{waiting} of those shown wait for the answer of a certificate authority."),
+        state: waiting_words(waiting),
         list,
         rows: rows.collect(),
     })
+}
+
+/// The state of things in one line.
+fn waiting_words(waiting: usize) -> String {
+    match waiting {
+        0 => "None of those shown waits for the answer of a certificate authority.".to_owned(),
+        1 => "One of those shown waits for the answer of a certificate authority.".to_owned(),
+        many => format!("{many} of those shown wait for the answer of a certificate authority."),
+    }
 }
 
 fn sheet(views: &[CsrView]) -> Sheet {
@@ -107,6 +116,8 @@ struct CsrPage {
     names: Vec<String>,
     fingerprint: String,
     key: String,
+    /// What the key is called, to those who may see keys.
+    key_label: Option<String>,
     made: When,
     lineage: Option<(String, String)>,
     pem: String,
@@ -130,8 +141,13 @@ pub async fn show(visit: Visit<uses::ViewCertificates>, Id(id): Id<CsrId>) -> Pa
         }
         None => None,
     };
+    let key_label = match visit.permit().also(uses::ViewKeys) {
+        Some(see) => app::key::find(visit.app(), &see, &view.entry.key).await.ok(),
+        None => None,
+    };
+    let key_label = key_label.map(|found| safe(&found.key.label));
     let frame = visit.frame(safe(&view.entry.friendly_name), Place::Csrs);
-    render(&CsrPage { lineage, ..page(frame, &view, Wrong::default()) })
+    render(&CsrPage { lineage, key_label, ..page(frame, &view, Wrong::default()) })
 }
 
 fn page(frame: Frame, view: &CsrView, wrong: Wrong) -> CsrPage {
@@ -152,6 +168,7 @@ fn page(frame: Frame, view: &CsrView, wrong: Wrong) -> CsrPage {
         fingerprint: entry.fingerprint.to_string(),
         key: entry.key.to_string(),
         made: When::new(entry.created, frame.now),
+        key_label: None,
         lineage: None,
         pem: view.csr.to_pem(),
         files: wrong.mark(files_input()),

@@ -76,10 +76,13 @@ pub struct ProfileJson {
 #[serde(deny_unknown_fields)]
 pub struct NewIssuerJson {
     /// Its name: 1 to 64 of a-z, 0-9, `-` and `_`.
+    #[schema(schema_with = crate::schema::some_text)]
     id: String,
     /// The name on pages.
+    #[schema(schema_with = crate::schema::some_text)]
     label: String,
     /// `internal`, `manual` or `self_signed`.
+    #[schema(schema_with = crate::schema::issuer_kind)]
     kind: String,
 }
 

@@ -16,7 +16,7 @@ use crate::page::finding::Badge;
 use crate::page::list::{Asked, List, matches};
 use crate::page::rows::usage_words;
 use crate::page::simple::Simple;
-use crate::page::when::{counted, span};
+use crate::page::when::{counted, number, span};
 use crate::page::words::{safe, title};
 use crate::page::{Entered, Flash, Frame, Input, Page, Place, Visit, go, render};
 
@@ -78,7 +78,7 @@ fn row(view: &IssuerView) -> Row {
         id: issuer.id.to_string(),
         label: safe(&issuer.label),
         kind: kind_words(issuer.kind),
-        issued: format!("for {}", counted(view.lineages.unsigned_abs(), "lineage")),
+        issued: number(view.lineages.unsigned_abs()),
         authorities: authorities.map(|one| (one.fingerprint().to_string(), title(one.subject()))).collect(),
         none: if issuer.kind == IssuerKind::Internal { "made when it is first used" } else { "" },
         badge: if issuer.withdrawn { Badge::warn("withdrawn") } else { Badge::good("issues") },

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::Authorized;
 use domain::id::JobId;
-use domain::job::Job;
+use domain::job::{Job, JobState};
 use domain::permission::uses;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -16,14 +16,19 @@ use utoipa::ToSchema;
 use crate::body::Id;
 use crate::events::{self, Follow};
 use crate::list::{Asked, Listing, Paging, parse_some};
+use crate::routes::Parameter;
 use crate::{Permit, Problem, Web};
 
 /// The parameters of the list.
-pub const ASKED: [(&str, &str); 4] = [
-    ("limit", "Rows of a page, 1 to 1000; 100 if left out."),
-    ("after", "The `next` of the page before."),
-    ("state", "Only jobs in this state: `waiting`, `running`, `done`, `failed`."),
-    ("subject", "Only jobs of this lineage, deployment, import or certificate."),
+pub const ASKED: [Parameter; 4] = [
+    Parameter::LIMIT,
+    Parameter::AFTER,
+    Parameter::one_of(
+        "state",
+        JobState::NAMES,
+        "Only jobs in this state: `waiting`, `running`, `done`, `failed`.",
+    ),
+    Parameter::id("subject", "Only jobs of this lineage, deployment, import or certificate."),
 ];
 
 /// Which jobs.
@@ -42,10 +47,15 @@ pub struct AskedJobs {
 pub struct JobJson {
     /// The id.
     id: String,
-    /// `lineage.renew`, `lineage.rekey`, `deployment.run`, `certificate.import` or `certificate.complete`.
+    /// `lineage.renew`, `lineage.rekey`, `deployment.run`, `deployment.plan`, `certificate.import` or
+    /// `certificate.complete`.
     kind: &'static str,
-    /// The lineage, deployment, import or certificate that it is about.
+    /// The lineage, deployment, import or certificate that it is about; `chains` for all of them.
     subject: String,
+    /// What that is called, `lineage on target` for a deployment; left out when it has no name, and in the answer to a
+    /// request that begins a job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject_name: Option<String>,
     /// `waiting`, `running`, `done` or `failed`.
     state: &'static str,
     /// When it may start, or start again.
@@ -72,6 +82,7 @@ impl From<Job> for JobJson {
             id: job.id.to_string(),
             kind: job.kind.name(),
             subject: job.subject,
+            subject_name: None,
             state: job.state.name(),
             due_at: job.due.to_string(),
             attempts: job.attempts,
@@ -81,6 +92,13 @@ impl From<Job> for JobJson {
             created_at: job.created.to_string(),
             ended_at: job.ended.map(|at| at.to_string()),
         }
+    }
+}
+
+impl JobJson {
+    /// A job whose subject is called so, if it is called anything.
+    pub fn named((job, subject_name): (Job, Option<String>)) -> Self {
+        Self { subject_name, ..Self::from(job) }
     }
 }
 
@@ -100,7 +118,9 @@ pub async fn list(
     let paging = Paging::new(asked.limit, asked.after);
     let filter = JobFilter { state, subject: asked.subject };
     let jobs = app::job::list(web.app(), &by, filter, paging.page()).await?;
-    Ok(Json(paging.cut(jobs, cursor::job, JobJson::from)))
+    let names = app::job::subject_names(web.app(), &by, &jobs).await?;
+    let named = jobs.into_iter().zip(names).collect();
+    Ok(Json(paging.cut(named, |(job, _)| cursor::job(job), JobJson::named)))
 }
 
 /// `GET /jobs/{id}`
@@ -109,7 +129,9 @@ pub async fn find(
     by: Permit<uses::ViewCertificates>,
     Id(id): Id<JobId>,
 ) -> Result<Json<JobJson>, Problem> {
-    Ok(Json(app::job::find(web.app(), &by, &id).await?.into()))
+    let job = app::job::find(web.app(), &by, &id).await?;
+    let name = app::job::subject_names(web.app(), &by, std::slice::from_ref(&job)).await?.pop();
+    Ok(Json(JobJson::named((job, name.flatten()))))
 }
 
 /// `GET /jobs/{id}/events`
@@ -125,6 +147,6 @@ pub async fn events(
 }
 
 /// `GET /jobs/events`: every job's.
-pub async fn all_events(State(web): State<Web>, _by: Permit<uses::ViewCertificates>) -> Response {
-    events::stream(&web, Follow::All, web.app().progress()).into_response()
+pub async fn all_events(State(web): State<Web>, by: Permit<uses::ViewCertificates>) -> Response {
+    events::stream(&web, Follow::All(Authorized::clone(&by)), web.app().progress()).into_response()
 }

@@ -34,11 +34,10 @@ struct JobPage {
 /// `GET /jobs/{id}`.
 pub async fn show(visit: Visit<uses::ViewCertificates>, Id(id): Id<JobId>) -> Page {
     let job = app::job::find(visit.app(), visit.by(), &id).await?;
+    let name = app::job::subject_names(visit.app(), visit.by(), std::slice::from_ref(&job)).await?.pop();
     let mut shown = page(visit.frame(job_words(job.kind), Place::Elsewhere), &job);
-    if let (JobKind::LineageRenew | JobKind::LineageRekey, Ok(id)) = (job.kind, job.subject.parse())
-        && let Ok(view) = app::lineage::find(visit.app(), visit.by(), &id).await
-    {
-        shown.subject = safe(&view.lineage.name);
+    if let Some(name) = name.flatten() {
+        shown.subject = safe(&name);
     }
     render(&shown)
 }
@@ -60,7 +59,7 @@ fn page(frame: Frame, job: &Job) -> JobPage {
         },
         note,
         address: address(job),
-        subject: safe(&job.subject),
+        subject: subject(job),
         tries: job.attempts,
         due: (job.state == JobState::Waiting).then(|| When::new(job.due, now)),
         actor: safe(&job.actor),
@@ -79,11 +78,24 @@ fn words(job: &Job) -> &'static str {
     }
 }
 
+/// Its subject where that has no name of its own, or is gone.
+fn subject(job: &Job) -> String {
+    match job.kind {
+        JobKind::CertificateImport => "the imported certificates".to_owned(),
+        JobKind::DeploymentPlan => "the chains on all targets".to_owned(),
+        JobKind::LineageRenew
+        | JobKind::LineageRekey
+        | JobKind::DeploymentRun
+        | JobKind::CertificateComplete => safe(&job.subject),
+    }
+}
+
 /// Where its subject is shown; a deployment has no page of its own, and an import is seen by its certificates.
 fn address(job: &Job) -> Option<String> {
     match job.kind {
         JobKind::LineageRenew | JobKind::LineageRekey => Some(format!("/lineages/{}", job.subject)),
         JobKind::DeploymentRun => None,
+        JobKind::DeploymentPlan => Some("/targets".to_owned()),
         JobKind::CertificateImport => Some("/certificates".to_owned()),
         JobKind::CertificateComplete => Some(format!("/certificates/{}", job.subject)),
     }

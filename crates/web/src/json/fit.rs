@@ -2,6 +2,9 @@
 //!
 //! Whoever sends the wrong type is told which field it was and what belongs there, never what stood there: it may
 //! have been a PIN or a password. serde's own messages repeat the value.
+//!
+//! Texts lose the blanks around them, as X-Road's servers take them off. Names of fields do not, nor do secrets: a
+//! password is what was typed ([`AS_TYPED`]).
 
 use std::fmt;
 
@@ -17,9 +20,12 @@ use serde_json::Value;
 const NAME: usize = 64;
 const WHAT: usize = 300;
 
+/// The name of the newtype whose text is taken as it was typed.
+pub(crate) const AS_TYPED: &str = "claviger::AsTyped";
+
 /// Reads a JSON value as a `T`.
 pub(super) fn value<T: DeserializeOwned>(value: Value) -> Result<T, Misfit> {
-    T::deserialize(Fit(value))
+    T::deserialize(Fit::new(value))
 }
 
 /// Reads the fields of a form as a `T`: each is a text, and none may come twice.
@@ -100,14 +106,39 @@ fn kind(found: Unexpected<'_>) -> &'static str {
     }
 }
 
+/// What happens to the blanks around a text.
+#[derive(Clone, Copy)]
+enum Blanks {
+    TakeOff,
+    Keep,
+}
+
 /// A value on its way into a type.
-struct Fit(Value);
+struct Fit {
+    value: Value,
+    blanks: Blanks,
+}
+
+impl Fit {
+    fn new(value: Value) -> Self {
+        Self { value, blanks: Blanks::TakeOff }
+    }
+
+    fn as_typed(value: Value) -> Self {
+        Self { value, blanks: Blanks::Keep }
+    }
+}
+
+fn trimmed(text: String) -> String {
+    let plain = text.trim();
+    if plain.len() == text.len() { text } else { plain.to_owned() }
+}
 
 impl<'de> Deserializer<'de> for Fit {
     type Error = Misfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        match self.0 {
+        match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(value),
             Value::Number(number) => match (number.as_u64(), number.as_i64()) {
@@ -115,7 +146,10 @@ impl<'de> Deserializer<'de> for Fit {
                 (None, Some(value)) => visitor.visit_i64(value),
                 (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
             },
-            Value::String(text) => visitor.visit_string(text),
+            Value::String(text) => match self.blanks {
+                Blanks::TakeOff => visitor.visit_string(trimmed(text)),
+                Blanks::Keep => visitor.visit_string(text),
+            },
             Value::Array(items) => {
                 let count = items.len();
                 let mut items = Items { rest: items.into_iter(), next: 0 };
@@ -131,15 +165,16 @@ impl<'de> Deserializer<'de> for Fit {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Misfit> {
-        visitor.visit_newtype_struct(self)
+        let blanks = if name == AS_TYPED { Blanks::Keep } else { self.blanks };
+        visitor.visit_newtype_struct(Self { blanks, ..self })
     }
 
     /// An object only: serde would take an array of the fields in their order too.
@@ -149,7 +184,7 @@ impl<'de> Deserializer<'de> for Fit {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Misfit> {
-        if self.0.is_array() {
+        if self.value.is_array() {
             return Err(Misfit::invalid_type(Unexpected::Seq, &visitor));
         }
         self.deserialize_any(visitor)
@@ -161,7 +196,7 @@ impl<'de> Deserializer<'de> for Fit {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Misfit> {
-        match self.0 {
+        match self.value {
             Value::Object(map) => {
                 visitor.visit_enum(MapAccessDeserializer::new(Fields::new(map.into_iter())))
             }
@@ -186,7 +221,7 @@ impl<'de> EnumAccess<'de> for Name {
         if !self.0.is_string() {
             return Err(Misfit::new("expected a string"));
         }
-        Ok((seed.deserialize(Fit(self.0))?, Bare))
+        Ok((seed.deserialize(Fit::new(self.0))?, Bare))
     }
 }
 
@@ -229,7 +264,7 @@ impl<'de> SeqAccess<'de> for &mut Items {
         let Some(item) = self.rest.next() else { return Ok(None) };
         let number = self.next;
         self.next += 1;
-        seed.deserialize(Fit(item)).map(Some).map_err(|misfit| misfit.in_item(number))
+        seed.deserialize(Fit::new(item)).map(Some).map_err(|misfit| misfit.in_item(number))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -255,12 +290,12 @@ impl<'de, I: Iterator<Item = (String, Value)>> MapAccess<'de> for Fields<I> {
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Misfit> {
         let Some((name, value)) = self.rest.next() else { return Ok(None) };
         self.open = Some((name.clone(), value));
-        seed.deserialize(Fit(Value::String(name))).map(Some)
+        seed.deserialize(Fit::as_typed(Value::String(name))).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Misfit> {
         let (name, value) = self.open.take().ok_or_else(|| Misfit::new("a field without a name"))?;
-        seed.deserialize(Fit(value)).map_err(|misfit| misfit.in_field(&name))
+        seed.deserialize(Fit::new(value)).map_err(|misfit| misfit.in_field(&name))
     }
 }
 
@@ -332,6 +367,30 @@ mod tests {
             let said = wrong(input);
             assert!(said.starts_with(says) && !said.contains("34"), "{said}");
         }
+    }
+
+    #[test]
+    fn texts_lose_the_blanks_around_them_and_secrets_keep_theirs() {
+        use crate::body::Secret;
+        #[derive(Deserialize)]
+        struct Mixed {
+            name: String,
+            kind: Kind,
+            one: Secret,
+            maybe: Option<Secret>,
+            many: Vec<Secret>,
+        }
+        let mixed: Mixed = value(json!({
+            "name": " a b\n", "kind": " plain ", "one": " x ", "maybe": "\ty\n", "many": [" z", "\u{0}"],
+        }))
+        .unwrap();
+        assert_eq!((mixed.name.as_str(), mixed.kind), ("a b", Kind::Plain));
+        assert_eq!((mixed.one.reveal(), mixed.maybe.unwrap().reveal()), (" x ", "\ty\n"));
+        assert_eq!(mixed.many.iter().map(Secret::reveal).collect::<Vec<_>>(), [" z", "\u{0}"]);
+        // The name of a field is another one with a blank.
+        assert!(value::<Sample>(json!({ " pin": "" })).is_err());
+        let said = value::<Mixed>(json!({ "name": "", "kind": "plain", "one": 1234 })).err().unwrap();
+        assert_eq!(said.to_string(), "one: expected a string, not a number");
     }
 
     #[test]

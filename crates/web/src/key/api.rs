@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::certificate::CertificateEntry;
 use domain::csr::CsrEntry;
-use domain::key::Key;
+use domain::key::{Key, KeyState, KeyUsage};
 use domain::permission::uses;
 use http::{StatusCode, header};
 use pki::KeyId;
@@ -18,16 +18,25 @@ use utoipa::ToSchema;
 use crate::body::{Body, Id, NoBody, Secret, created};
 use crate::idempotency::ShownOnce;
 use crate::list::{Asked, Listing, Paging, parse, parse_some};
+use crate::routes::Parameter;
 use crate::{Permit, Problem, Web, wire};
 
 /// The parameters of the list.
-pub const ASKED: [(&str, &str); 6] = [
-    ("limit", "Rows of a page, 1 to 1000; 100 if left out."),
-    ("after", "The `next` of the page before."),
-    ("token", "Only keys of this token."),
-    ("usage", "Only keys for this: `tls`, `sign`, `auth`, `ca`, `account`, `node`."),
-    ("state", "Only keys in this state: `active`, `retired`, `compromised`, `destroyed`."),
-    ("text", "Only keys whose name holds this."),
+pub const ASKED: [Parameter; 6] = [
+    Parameter::LIMIT,
+    Parameter::AFTER,
+    Parameter::id("token", "Only keys of this token."),
+    Parameter::one_of(
+        "usage",
+        KeyUsage::NAMES,
+        "Only keys for this: `tls`, `sign`, `auth`, `ca`, `account`, `node`.",
+    ),
+    Parameter::one_of(
+        "state",
+        KeyState::NAMES,
+        "Only keys in this state: `active`, `retired`, `compromised`, `destroyed`.",
+    ),
+    Parameter::text("text", "Only keys whose name holds this."),
 ];
 
 /// Which keys.
@@ -105,12 +114,15 @@ pub struct KeyCertificate {
 #[serde(deny_unknown_fields)]
 pub struct NewPrivateKey {
     /// The friendly name.
+    #[schema(schema_with = crate::schema::some_text)]
     label: String,
     /// The token; `system` if left out.
     token: Option<String>,
     /// `ec-p256` if left out; `ec-p384`, `ed25519`, `rsa-2048`, `rsa-3072`, `rsa-4096`.
+    #[schema(schema_with = crate::schema::algorithm)]
     algorithm: Option<String>,
     /// When it may leave; `with_passphrase` if left out.
+    #[schema(schema_with = crate::schema::exportable)]
     exportable: Option<String>,
 }
 
@@ -121,6 +133,7 @@ pub struct PrivateKeyChange {
     /// The friendly name.
     label: Option<String>,
     /// When it may leave: can be lowered, never raised.
+    #[schema(schema_with = crate::schema::exportable)]
     exportable: Option<String>,
 }
 

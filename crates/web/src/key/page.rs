@@ -41,7 +41,8 @@ struct KeyPage {
     csrs: Vec<CsrLine>,
     certificates: Vec<CertificateLine>,
     label: Input,
-    lower: Input,
+    /// None where it may leave nowhere already.
+    lower: Option<Input>,
 }
 
 /// Whether a TLS certificate may be asked for with this key.
@@ -87,12 +88,14 @@ fn born_words(born: Born) -> &'static str {
     }
 }
 
-fn lower_input(key: &Key) -> Input {
+fn lower_input(key: &Key) -> Option<Input> {
     let allowed = Exportable::ALL.iter().filter(|wish| **wish <= key.exportable);
     let choices: Vec<Choice> = allowed.map(|wish| choice(wish.name(), exportable_words(*wish))).collect();
-    Input::select("exportable", "May leave", choices)
-        .chosen(&[key.exportable.name().to_owned()])
-        .hint("Can be lowered, never raised again.")
+    if choices.len() < 2 {
+        return None;
+    }
+    let input = Input::select("exportable", "May leave", choices).chosen(&[key.exportable.name().to_owned()]);
+    Some(input.hint("Can be lowered, never raised again."))
 }
 
 /// `POST /keys/{id}`.

@@ -1,6 +1,6 @@
 //! `/api/v1/lineages`: the renewable series behind one purpose.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use app::cursor;
 use app::filter::LineageFilter;
@@ -21,17 +21,18 @@ use crate::body::{Body, Id, NoBody, created};
 use crate::certificate::api::{EndpointJson, HistoryJson};
 use crate::job::api::accepted;
 use crate::list::{Asked, Listing, Paging, parse, parse_some};
+use crate::routes::Parameter;
 use crate::wire::{self, AttributeJson};
 use crate::{Permit, Problem, Web};
 
 /// The parameters of the list.
-pub const ASKED: [(&str, &str); 6] = [
-    ("limit", "Rows of a page, 1 to 1000; 100 if left out."),
-    ("after", "The `next` of the page before."),
-    ("text", "Only those whose name holds this."),
-    ("issuer", "Only those of this issuer."),
-    ("environment", "Only those of this environment."),
-    ("trouble", "`true`: only those in trouble."),
+pub const ASKED: [Parameter; 6] = [
+    Parameter::LIMIT,
+    Parameter::AFTER,
+    Parameter::text("text", "Only those whose name holds this."),
+    Parameter::id("issuer", "Only those of this issuer."),
+    Parameter::text("environment", "Only those of this environment."),
+    Parameter::flag("trouble", "`true`: only those in trouble."),
 ];
 
 /// Which lineages.
@@ -84,6 +85,8 @@ pub struct LineageJson {
     lifetime: Option<i64>,
     /// Where it is installed.
     targets: Vec<String>,
+    /// What those targets are called, in the same order.
+    target_labels: Vec<String>,
     /// Where the edge passes the bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     backend: Option<BackendJson>,
@@ -160,8 +163,12 @@ pub struct DeploymentJson {
     id: String,
     /// Which lineage.
     lineage: String,
+    /// What that lineage is called.
+    lineage_name: String,
     /// On which target.
     target: String,
+    /// What that target is called.
+    target_label: String,
     /// Which certificate.
     certificate: String,
     /// `planned`, `installed`, `verified`, `failed` or `rolled_back`.
@@ -173,12 +180,15 @@ pub struct DeploymentJson {
     changed_at: String,
 }
 
-impl From<&Deployment> for DeploymentJson {
-    fn from(deployment: &Deployment) -> Self {
+impl DeploymentJson {
+    /// A deployment of the lineage and on the target that are called so.
+    pub fn new(deployment: &Deployment, lineage_name: &str, target_label: &str) -> Self {
         Self {
             id: deployment.id.to_string(),
             lineage: deployment.lineage.to_string(),
+            lineage_name: lineage_name.to_owned(),
             target: deployment.target.to_string(),
+            target_label: target_label.to_owned(),
             certificate: deployment.certificate.to_string(),
             state: deployment.state.name(),
             trouble: deployment.trouble.clone(),
@@ -205,10 +215,13 @@ pub struct NewLineageJson {
     /// The token of its keys; `system` if left out.
     token: Option<String>,
     /// Kind and size of its keys; `ec-p256` if left out.
+    #[schema(schema_with = crate::schema::algorithm)]
     algorithm: Option<String>,
     /// `new_key` if left out, or `keep_key`.
+    #[schema(schema_with = crate::schema::at_renewal)]
     at_renewal: Option<String>,
     /// When its keys may leave; `with_passphrase` if left out.
+    #[schema(schema_with = crate::schema::exportable)]
     exportable: Option<String>,
     /// Who issues; `internal` if left out.
     issuer: Option<String>,
@@ -233,10 +246,13 @@ pub struct LineageChangeJson {
     /// The token of new keys.
     token: Option<String>,
     /// Kind and size of new keys.
+    #[schema(schema_with = crate::schema::algorithm)]
     algorithm: Option<String>,
     /// `new_key` or `keep_key`.
+    #[schema(schema_with = crate::schema::at_renewal)]
     at_renewal: Option<String>,
     /// When new keys may leave.
+    #[schema(schema_with = crate::schema::exportable)]
     exportable: Option<String>,
     /// Who issues.
     issuer: Option<String>,
@@ -389,6 +405,7 @@ fn targets(ids: &[String]) -> Result<Vec<TargetId>, Problem> {
 }
 
 fn json(view: LineageView) -> LineageJson {
+    let deployments = deployments(&view);
     let lineage = view.lineage;
     LineageJson {
         id: lineage.id.to_string(),
@@ -407,17 +424,28 @@ fn json(view: LineageView) -> LineageJson {
         profile: lineage.profile.to_string(),
         lifetime: lineage.lifetime,
         targets: lineage.targets.iter().map(ToString::to_string).collect(),
+        target_labels: view.target_labels,
         backend: lineage.backend.map(BackendJson::from),
         current: view.current.as_ref().map(HistoryJson::from),
         due_at: lineage.due.map(|at| at.to_string()),
         failures: lineage.failures,
         trouble: lineage.trouble,
         order: view.order.as_ref().map(order),
-        deployments: view.deployments.iter().map(DeploymentJson::from).collect(),
+        deployments,
         endpoints: view.endpoints.iter().map(EndpointJson::from).collect(),
         history: view.history.iter().map(HistoryJson::from).collect(),
         created_at: lineage.created.to_string(),
     }
+}
+
+fn deployments(view: &LineageView) -> Vec<DeploymentJson> {
+    let lineage = &view.lineage;
+    let labels: HashMap<_, _> = lineage.targets.iter().zip(&view.target_labels).collect();
+    let deployment = |held: &Deployment| {
+        let label = labels.get(&held.target).map_or(held.target.as_str(), |label| label.as_str());
+        DeploymentJson::new(held, &lineage.name, label)
+    };
+    view.deployments.iter().map(deployment).collect()
 }
 
 fn order(order: &domain::order::Order) -> OrderJson {

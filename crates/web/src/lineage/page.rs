@@ -4,6 +4,8 @@ pub mod edit;
 pub mod new;
 pub mod offer;
 
+use std::collections::BTreeMap;
+
 use app::filter::{JobFilter, LineageFilter};
 use app::lineage::LineageView;
 use askama::Template;
@@ -184,45 +186,42 @@ pub async fn show(visit: Visit<uses::ViewCertificates>, Id(id): Id<LineageId>) -
     let deployments: Vec<String> =
         view.deployments.iter().map(|deployment| deployment.id.to_string()).collect();
     let jobs = jobs_of(&visit, std::iter::once(id.to_string()).chain(deployments)).await?;
-    let mut labels = std::collections::BTreeMap::new();
-    for target in app::target::list(visit.app(), visit.by()).await? {
-        labels.insert(target.target.id.clone(), safe(&target.target.label));
-    }
+    let names = app::job::subject_names(visit.app(), visit.by(), &jobs).await?;
+    let targets: Vec<String> = view.target_labels.iter().map(|label| safe(label)).collect();
+    let labels: BTreeMap<_, _> = view.lineage.targets.iter().zip(&targets).collect();
     let now = visit.now();
     let wanted = view.lineage.current.as_ref();
     let deployments = view.deployments.iter().map(|deployment| DeploymentLine {
         target: deployment.target.to_string(),
-        label: labels.get(&deployment.target).cloned().unwrap_or_else(|| deployment.target.to_string()),
+        label: labels
+            .get(&deployment.target)
+            .map_or_else(|| deployment.target.to_string(), |&label| label.clone()),
         badge: deployment_badge(deployment),
         at: When::new(deployment.changed, now),
         trouble: sentence(&safe(&deployment.trouble)),
         can_repeat: can_repeat(deployment),
     });
-    let targets = view
-        .lineage
-        .targets
-        .iter()
-        .map(|target| labels.get(target).cloned().unwrap_or_else(|| target.to_string()));
+    let deployments = deployments.collect();
     render(&LineagePage {
         frame: visit.frame(safe(&view.lineage.name), Place::Lineages),
         words: words(&view),
         id: id.to_string(),
         notes: notes(&view),
         job_ids: open_ids(&jobs),
-        jobs: jobs.iter().map(|job| JobLine::new(job, now)).collect(),
+        jobs: jobs.iter().zip(names).map(|(job, name)| JobLine::new(job, name, now)).collect(),
         badge: badge(&view, now),
         current: view.current.as_ref().map(|entry| CertificateLine::new(entry, now)),
         due: view.lineage.due.map(|due| When::new(due, now)),
         order: view.order.as_ref().map(|order| (order.state.name(), sentence(&safe(&order.reason)))),
         waiting_csr: waiting_csr(&view),
-        deployments: deployments.collect(),
+        deployments,
         nowhere: if view.lineage.targets.is_empty() {
             "No target yet. Bind one, and each new certificate is installed and seen there."
         } else {
             "Nothing is installed yet: the first certificate goes to the targets below, and is looked at from outside."
         },
         endpoints: view.endpoints.iter().map(|seen| EndpointLine::new(seen, wanted, now)).collect(),
-        facts: facts(&view, targets.collect()),
+        facts: facts(&view, targets),
         history: view.history.iter().map(|entry| CertificateLine::new(entry, now)).collect(),
     })
 }
@@ -304,10 +303,7 @@ fn facts(view: &LineageView, targets: Vec<String>) -> Vec<Fact> {
         Fact::lines("Subject", or(subject_lines(&lineage.subject), "empty")),
         Fact::lines("Names", alternative_names(&lineage.names)),
         Fact::new("Environment", safe(&lineage.environment)),
-        Fact::new(
-            "Owner",
-            if lineage.owner.is_empty() { "not said".to_owned() } else { safe(&lineage.owner) },
-        ),
+        Fact::new("Owner", if lineage.owner.is_empty() { "none".to_owned() } else { safe(&lineage.owner) }),
         Fact::new("Issuer and profile", format!("{}, {}", safe(&view.issuer_label), lineage.profile)),
         Fact::new(
             "Lifetime",

@@ -67,10 +67,12 @@ pub async fn show(
     State(web): State<Web>,
     by: Permit<uses::ViewCertificates>,
 ) -> Result<Json<OverviewJson>, Problem> {
-    Ok(Json(json(app::overview::show(web.app(), &by).await?)))
+    let overview = app::overview::show(web.app(), &by).await?;
+    let names = app::job::subject_names(web.app(), &by, &overview.running).await?;
+    Ok(Json(json(overview, names)))
 }
 
-fn json(overview: Overview) -> OverviewJson {
+fn json(overview: Overview, names: Vec<Option<String>>) -> OverviewJson {
     OverviewJson {
         title: overview.identity.title(),
         environment: overview.identity.environment,
@@ -80,7 +82,7 @@ fn json(overview: Overview) -> OverviewJson {
         waiting_csrs: overview.waiting_csrs,
         needs: overview.needs.into_iter().map(need).collect(),
         weeks: overview.weeks.into_iter().map(week).collect(),
-        running: overview.running.into_iter().map(JobJson::from).collect(),
+        running: overview.running.into_iter().zip(names).map(JobJson::named).collect(),
     }
 }
 

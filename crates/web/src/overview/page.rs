@@ -22,6 +22,8 @@ struct OverviewPage {
     further: Vec<Note>,
     count: String,
     plot: Plot,
+    /// How many weeks the plot shows.
+    weeks: usize,
     running_ids: String,
     running: Vec<JobLine>,
     lineages: String,
@@ -37,6 +39,7 @@ const MAYBE_MORE: usize = 20;
 /// `GET /`.
 pub async fn show(visit: Visit<uses::ViewCertificates>) -> Page {
     let overview = app::overview::show(visit.app(), visit.by()).await?;
+    let names = app::job::subject_names(visit.app(), visit.by(), &overview.running).await?;
     let now = visit.now();
     let mut needs: Vec<Note> = overview.needs.iter().map(note).collect();
     let further = needs.split_off(needs.len().min(OPEN));
@@ -47,9 +50,10 @@ pub async fn show(visit: Visit<uses::ViewCertificates>) -> Page {
         count: if overview.needs.len() < MAYBE_MORE { all } else { format!("{all} or more") },
         needs,
         further,
+        weeks: overview.weeks.len(),
         plot: Plot::new(overview.weeks.iter().map(bar).collect()),
         running_ids: open_ids(&overview.running),
-        running: overview.running.iter().map(|job| JobLine::new(job, now)).collect(),
+        running: overview.running.iter().zip(names).map(|(job, name)| JobLine::new(job, name, now)).collect(),
         lineages: number(overview.lineages.unsigned_abs()),
         certificates: number(overview.certificates.unsigned_abs()),
         waiting: number(overview.waiting_csrs.unsigned_abs()),

@@ -102,7 +102,10 @@ pub fn badge(chain: &Chain) -> Badge {
     let worst = chain.findings.iter().map(|finding| finding.severity).max();
     match worst {
         Some(Severity::Error) => Badge::bad(format!("{sent} sent, broken")),
-        Some(Severity::Warning) => Badge::warn(format!("{sent} sent")),
+        Some(Severity::Warning) => match &chain.root {
+            Some(root) if !chain.served.contains(root) => Badge::warn(format!("{sent} sent, root not sent")),
+            Some(_) | None => Badge::warn(format!("{sent} sent")),
+        },
         Some(Severity::Info) | None => match &chain.root {
             Some(root) if !chain.served.contains(root) => Badge::good(format!("{sent} sent, root not sent")),
             Some(_) | None => Badge::good(format!("{sent} sent")),

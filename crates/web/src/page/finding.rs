@@ -4,7 +4,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use pki::{Finding, Severity};
 
-use crate::page::words::{safe, sentence};
+use crate::page::words::{safe, sentence, with_readable_moments};
 
 /// A finding, or another thing that somebody should know or do.
 #[derive(Clone, Debug, Template)]
@@ -65,7 +65,7 @@ impl From<&Finding> for Note {
         let detail = format!("{place}{}", finding.repair);
         Self {
             code: finding.code.to_owned(),
-            ..Self::new(finding.severity, sentence(&safe(&finding.what)), detail)
+            ..Self::new(finding.severity, with_readable_moments(&sentence(&safe(&finding.what))), detail)
         }
     }
 }

@@ -28,7 +28,7 @@ impl Entered {
         self.exact(name).trim()
     }
 
-    /// The first value of this name as it was typed, for passwords.
+    /// The first value of this name as it was typed: for passwords, of which blanks are a part.
     pub fn exact(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
@@ -54,8 +54,12 @@ impl Entered {
         if self.0.is_empty() {
             return input;
         }
-        let values: Vec<String> =
-            self.0.iter().filter(|(key, _)| key == input.name()).map(|(_, value)| value.clone()).collect();
+        let values: Vec<String> = self
+            .0
+            .iter()
+            .filter(|(key, _)| key == input.name())
+            .map(|(_, value)| value.trim().to_owned())
+            .collect();
         input.chosen(&values)
     }
 }
@@ -135,6 +139,17 @@ impl Wrong {
         self.fields.is_empty() && self.rest.is_empty()
     }
 
+    /// Adds what else is wrong, for fields of which nothing was said yet.
+    #[must_use]
+    pub fn and(mut self, more: Vec<(String, Refusal)>) -> Self {
+        for (name, refusal) in more {
+            if self.about(&name).is_empty() {
+                self.fields.push((name, refusal));
+            }
+        }
+        self
+    }
+
     /// Gives the refusals of one field another name: that of the field on this page.
     #[must_use]
     pub fn renamed(mut self, from: &str, to: &str) -> Self {
@@ -163,7 +178,11 @@ impl Wrong {
         let own = |field: &str| {
             field == name || field.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[']))
         };
-        self.fields.iter().filter(|(field, _)| own(field)).map(|(_, refusal)| both(refusal)).collect()
+        self.fields
+            .iter()
+            .filter(|(field, _)| own(field))
+            .map(|(name, refusal)| both(&beside(name, refusal)))
+            .collect()
     }
 
     /// Puts the complaints about it into a field.
@@ -174,7 +193,7 @@ impl Wrong {
 
     fn headline(&self) -> String {
         match self.fields.len() {
-            0 => "This was not done, and nothing has been stored.".to_owned(),
+            0 => self.rest.first().map(what_and_where).unwrap_or_default(),
             1 => "One field needs another look. Nothing has been stored.".to_owned(),
             count => format!("{count} fields need another look. Nothing has been stored."),
         }
@@ -183,23 +202,50 @@ impl Wrong {
     /// Anchor and sentence of each complaint.
     fn lines(&self) -> Vec<(String, String)> {
         let anchor = |name: &str| name.split(['.', '[']).next().unwrap_or(name).to_owned();
-        self.fields.iter().map(|(name, refusal)| (anchor(name), sentence(&refusal.what))).collect()
+        let line =
+            |(name, refusal): &(String, Refusal)| (anchor(name), what_and_where(&beside(name, refusal)));
+        self.fields.iter().map(line).collect()
     }
 
+    /// What is wrong with the whole, or only what to do where the headline says the rest; each with its code.
     fn others(&self) -> Vec<(String, &'static str)> {
-        self.rest.iter().map(|refusal| (both(refusal), refusal.code)).collect()
+        let is_said = |index: usize| self.fields.is_empty() && index == 0;
+        let text = |(index, refusal): (usize, &Refusal)| {
+            (if is_said(index) { refusal.repair.clone() } else { both(refusal) }, refusal.code)
+        };
+        self.rest.iter().enumerate().map(text).collect()
     }
+
+    /// That nothing was stored, where the headline does not say it.
+    fn unsaid(&self) -> &'static str {
+        // Who may not in had nothing to store.
+        let is_about_entry =
+            |one: &Refusal| matches!(one.code, "login_failed" | "throttled") || one.code.starts_with("pin_");
+        let is_said = !self.fields.is_empty() || self.rest.iter().any(is_about_entry);
+        if is_said { "" } else { "Nothing has been stored." }
+    }
+}
+
+/// A refusal as it stands beside its field: the field, or its short name in a subject, need not be named once more.
+fn beside(field: &str, refusal: &Refusal) -> Refusal {
+    const LONGEST_SHORT_NAME: usize = 2;
+    let is_said = refusal.place == field || refusal.place.len() <= LONGEST_SHORT_NAME;
+    if is_said { refusal.clone().at("") } else { refusal.clone() }
 }
 
 /// What is wrong, where if that is said, and what to do.
 pub fn both(refusal: &Refusal) -> String {
-    let place = if refusal.place.is_empty() || refusal.what.contains(&refusal.place) {
-        String::new()
-    } else {
-        format!(" ({})", crate::page::words::safe(&refusal.place))
-    };
-    let what = format!("{}{place}", refusal.what.trim_end_matches('.'));
-    format!("{} {}", sentence(&what), refusal.repair).trim_end().to_owned()
+    format!("{} {}", what_and_where(refusal), refusal.repair).trim_end().to_owned()
+}
+
+/// What is wrong, and where if that is said.
+fn what_and_where(refusal: &Refusal) -> String {
+    let (what, place) = (refusal.what.trim_end_matches('.'), crate::page::words::safe(&refusal.place));
+    if place.is_empty() || what.contains(&refusal.place) {
+        return sentence(what);
+    }
+    // Two brackets behind each other are hard to read.
+    sentence(&if what.ends_with(')') { format!("{place}: {what}") } else { format!("{what} ({place})") })
 }
 
 /// A form being drawn: what was entered and what was wrong, put into each field.
@@ -238,6 +284,16 @@ mod tests {
         );
         let top = wrong.to_string();
         assert!(top.contains(r##"href="#f-country""##) && top.contains("Nothing has been stored"), "{top}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_whole_is_the_headline_with_its_place_and_the_repair_below() {
+        let refusal =
+            Refusal::new("pem.truncated", "a block has no END line", "Copy all of it.").at("a.pem, line 1");
+        let top = Wrong::whole(refusal).to_string();
+        assert!(top.contains("<strong>A block has no END line (a.pem, line 1).</strong>"), "{top}");
+        assert_eq!(top.matches("no END line").count(), 1, "{top}");
+        assert!(top.contains("Copy all of it.") && top.contains("Nothing has been stored."), "{top}");
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Asked {
     }
 
     /// The same list with another beginning and format.
-    fn address(&self, path: &str, after: &str, format: &str) -> String {
+    pub fn address(&self, path: &str, after: &str, format: &str) -> String {
         let parts = [
             ("q", self.q.trim()),
             ("state", &self.state),
@@ -75,6 +75,7 @@ pub struct List {
     next: Option<String>,
     sorts: &'static [(&'static str, &'static str)],
     states: &'static [(&'static str, &'static str)],
+    form: Option<&'static str>,
 }
 
 impl HtmlSafe for List {}
@@ -82,7 +83,7 @@ impl HtmlSafe for List {}
 impl List {
     /// The controls of a list at `path`.
     pub fn new(path: &'static str, asked: &Asked) -> Self {
-        Self { path, asked: asked.clone(), next: None, sorts: &[], states: &[] }
+        Self { path, asked: asked.clone(), next: None, sorts: &[], states: &[], form: None }
     }
 
     /// The columns that it can be sorted by: name in the address and words; the first is the default.
@@ -95,6 +96,13 @@ impl List {
     #[must_use]
     pub fn states(self, states: &'static [(&'static str, &'static str)]) -> Self {
         Self { states, ..self }
+    }
+
+    /// The controls belong to the form with this id and send it along, with what is ticked in it: the field `go` holds
+    /// the address that is wanted, or `show` for what stands in the fields.
+    #[must_use]
+    pub fn within(self, form: &'static str) -> Self {
+        Self { form: Some(form), ..self }
     }
 
     /// Cuts the row that only shows that more follows, and remembers where the next page begins.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 
 use crate::Problem;
 use crate::page::words::sentence;
@@ -13,6 +13,8 @@ use crate::page::{asset, form};
 struct ProblemPage<'a> {
     version: &'a str,
     title: &'a str,
+    /// What it means for what is stored.
+    meaning: &'static str,
     what: String,
     repair: &'a str,
     code: &'a str,
@@ -23,7 +25,8 @@ struct ProblemPage<'a> {
 pub fn draw(problem: &Problem) -> Response {
     let page = ProblemPage {
         version: &asset::VERSION,
-        title: &problem.title,
+        title: title(problem),
+        meaning: meaning(problem),
         what: sentence(&problem.what),
         repair: &problem.repair,
         code: &problem.code,
@@ -33,6 +36,25 @@ pub fn draw(problem: &Problem) -> Response {
     let mut answer = (problem.status, Html(body)).into_response();
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+/// The words above the refusal; HTTP's own names of its states say little to a person.
+fn title(problem: &Problem) -> &str {
+    match problem.status {
+        StatusCode::NOT_FOUND => "Nothing is here",
+        StatusCode::FORBIDDEN => "You may not do this",
+        StatusCode::TOO_MANY_REQUESTS => "Too many at once",
+        StatusCode::INTERNAL_SERVER_ERROR => "Something broke in this server",
+        StatusCode::SERVICE_UNAVAILABLE => "This server is busy",
+        _ => problem.title(),
+    }
+}
+
+fn meaning(problem: &Problem) -> &'static str {
+    match problem.status {
+        StatusCode::NOT_FOUND => "What you look for was removed, or was never here.",
+        _ => "This was not done, and nothing has been changed.",
+    }
 }
 
 #[cfg(test)]

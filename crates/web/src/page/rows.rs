@@ -159,11 +159,19 @@ impl EndpointLine {
             address: safe(&seen.address),
             target: seen.target.to_string(),
             label: seen.target.to_string(),
-            name: Dotted::new(&safe(&seen.name)),
+            name: Dotted::new(&asked_name(&seen.name)),
             badge,
             trouble: safe(&seen.trouble),
             at: When::new(seen.at, now),
         }
+    }
+}
+
+/// The name that was asked for. One label is made up to look for a wildcard: the wildcard stands in front.
+fn asked_name(name: &str) -> String {
+    match name.strip_prefix("claviger-check.") {
+        Some(rest) => format!("*.{} (asked as {})", safe(rest), safe(name)),
+        None => safe(name),
     }
 }
 
@@ -184,6 +192,8 @@ pub struct JobLine {
     pub id: String,
     /// What it does.
     pub what: &'static str,
+    /// What it is about, as people call it; empty where that has no name.
+    pub subject: String,
     /// Where it is.
     pub badge: Badge,
     /// What it does now, or why it failed.
@@ -193,12 +203,13 @@ pub struct JobLine {
 }
 
 impl JobLine {
-    /// The line of a job.
-    pub fn new(job: &Job, now: Moment) -> Self {
+    /// The line of a job whose subject is called so.
+    pub fn new(job: &Job, subject: Option<String>, now: Moment) -> Self {
         let progress = if job.trouble.is_empty() { &job.progress } else { &job.trouble };
         Self {
             id: job.id.to_string(),
             what: job_words(job.kind),
+            subject: subject.as_deref().map(safe).unwrap_or_default(),
             badge: job_badge(job),
             progress: safe(progress),
             at: When::new(job.created, now),
@@ -212,6 +223,7 @@ pub fn job_words(kind: JobKind) -> &'static str {
         JobKind::LineageRenew => "Renew a lineage",
         JobKind::LineageRekey => "Rekey a lineage",
         JobKind::DeploymentRun => "Install a certificate and look from outside",
+        JobKind::DeploymentPlan => "Look which targets need another chain",
         JobKind::CertificateImport => "Store imported certificates",
         JobKind::CertificateComplete => "Fetch the missing certificates of a chain",
     }

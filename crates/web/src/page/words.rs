@@ -65,13 +65,52 @@ pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let Some(first) = letters.next() else { return String::new() };
     let end = if text.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+    if begins_with_name(text) {
+        return format!("{text}{end}");
+    }
     format!("{}{}{end}", first.to_uppercase(), letters.as_str())
+}
+
+/// Whether the first word is a name that is written as it is: a host name, an address, a file.
+fn begins_with_name(text: &str) -> bool {
+    let word = text.split(char::is_whitespace).next().unwrap_or_default().trim_end_matches(['.', ',', ':']);
+    word.contains("--") || word.contains(['.', '@', '/'])
 }
 
 /// `dNSName - www.example.org`, as the appliance writes alternative names.
 pub fn alternative_name(name: &SubjectAltName) -> String {
     let readable = name.unicode().map(|readable| format!(" ({})", safe(&readable))).unwrap_or_default();
     format!("{} - {}{readable}", name.kind_name(), safe(&name.to_string()))
+}
+
+/// The text with every `2027-01-06T01:46:46Z` in it as a person writes it: `2027-01-06 01:46 UTC`.
+pub fn with_readable_moments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let length = match rest.get(..MOMENT.len()).filter(|part| is_moment(part)) {
+            Some(part) => {
+                // The shape was checked: every letter is one octet.
+                out.push_str(&format!("{} {} UTC", &part[..10], &part[11..16]));
+                MOMENT.len()
+            }
+            None => {
+                out.push(letter);
+                letter.len_utf8()
+            }
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    out
+}
+
+/// The shape of a moment; a zero stands for any digit.
+const MOMENT: &str = "0000-00-00T00:00:00Z";
+
+fn is_moment(text: &str) -> bool {
+    let fits =
+        |(shape, letter): (u8, u8)| if shape == b'0' { letter.is_ascii_digit() } else { letter == shape };
+    text.len() == MOMENT.len() && MOMENT.bytes().zip(text.bytes()).all(fits)
 }
 
 /// The alternative names, or the appliance's words for none.
@@ -113,6 +152,27 @@ pub fn public_key(label: &str) -> String {
     }
 }
 
+/// What a key usage or extended key usage allows, with its own name behind it; one that is unknown is shown as it is.
+pub fn usage_words(usage: &str) -> String {
+    let words = match usage {
+        "digitalSignature" => "signs, as in a TLS handshake",
+        "nonRepudiation" => "signs documents",
+        "keyEncipherment" => "encrypts keys, as old TLS does with RSA",
+        "dataEncipherment" => "encrypts data",
+        "keyAgreement" => "agrees on keys",
+        "keyCertSign" => "issues certificates",
+        "cRLSign" => "signs revocation lists",
+        "serverAuth" => "TLS server",
+        "clientAuth" => "TLS client",
+        "codeSigning" => "signs programs",
+        "emailProtection" => "e-mail",
+        "timeStamping" => "time stamps",
+        "OCSPSigning" => "signs OCSP answers",
+        other => return safe(other),
+    };
+    format!("{words} ({usage})")
+}
+
 /// `one, two and three`.
 pub fn listed(parts: &[String]) -> String {
     match parts {
@@ -136,10 +196,19 @@ mod tests {
     }
 
     #[test]
+    fn moments_in_a_text_can_be_read() {
+        let read = with_readable_moments("é ends on 2027-01-06T01:46:46Z, not 2027-01-06T01:46Z or 1x27");
+        assert_eq!(read, "é ends on 2027-01-06 01:46 UTC, not 2027-01-06T01:46Z or 1x27");
+        assert_eq!(with_readable_moments("2027-01-06T01:46:46Z"), "2027-01-06 01:46 UTC");
+    }
+
+    #[test]
     fn refusals_become_sentences() {
         assert_eq!(sentence("the name is empty"), "The name is empty.");
         assert_eq!(sentence("Is it?"), "Is it?");
         assert_eq!(sentence(""), "");
+        assert_eq!(sentence("xn--a- is no label"), "xn--a- is no label.");
+        assert_eq!(sentence("shop.p12 holds a key"), "shop.p12 holds a key.");
     }
 
     #[test]

@@ -29,6 +29,19 @@ pub(crate) fn routes(routes: Routes) -> Routes {
     groups.into_iter().fold(routes, |routes, group| group(routes))
 }
 
+/// What certificates come as.
+const CERTIFICATE_FILES: [&str; 6] = [
+    "application/x-pem-file",
+    "application/pkix-cert",
+    "application/x-pkcs7-certificates",
+    "application/gzip",
+    "application/x-java-keystore",
+    "application/x-pkcs12",
+];
+/// What a private key leaves in.
+const KEY_FILES: [&str; 4] =
+    ["application/x-pkcs12", "application/pkcs8-encrypted", "application/x-pem-file", "application/gzip"];
+
 fn description(routes: Routes) -> Routes {
     routes
         .add(
@@ -209,7 +222,7 @@ fn private_keys(routes: Routes) -> Routes {
             Row::post("/api/v1/private-keys/{id}/export", P::ExportPrivateKey, A::KeyExport)
                 .says("Hands the private key out as encrypted PKCS#8; recorded for ever.")
                 .takes::<k::KeyExport>()
-                .answers_file("application/x-pem-file"),
+                .answers_one_of(&["application/x-pem-file", "application/pkcs8-encrypted"]),
             k::export,
         )
 }
@@ -238,8 +251,8 @@ fn requests(routes: Routes) -> Routes {
         .add(
             Row::get("/api/v1/csrs/{id}/file", P::ViewCertificates)
                 .says("Downloads a CSR, byte-identical each time.")
-                .query(&[("format", "`PEM` (if left out) or `DER`.")])
-                .answers_file("application/x-pem-file"),
+                .query(&csr::api::ASKED_FILE)
+                .answers_one_of(&["application/x-pem-file", "application/pkcs10"]),
             c::download,
         )
         .add(
@@ -302,21 +315,21 @@ fn certificates(routes: Routes) -> Routes {
             Row::get("/api/v1/certificates/{hash}/file", P::ExportCertificate)
                 .says("Exports a certificate or its chain.")
                 .query(&e::ASKED_FILE)
-                .answers_file("application/x-pem-file"),
+                .answers_one_of(&CERTIFICATE_FILES),
             e::download,
         )
         .add(
             Row::post("/api/v1/certificates/export", P::ExportCertificate, A::Request)
                 .says("Exports several certificates in one file, or trust stores under a passphrase of their own.")
                 .takes::<e::TogetherJson>()
-                .answers_file("application/x-pem-file"),
+                .answers_one_of(&CERTIFICATE_FILES),
             e::together,
         )
         .add(
             Row::post("/api/v1/certificates/{hash}/export", P::ExportPrivateKey, A::KeyExport)
                 .says("Exports a certificate with its private key under a passphrase.")
                 .takes::<e::ExportJson>()
-                .answers_file("application/x-pkcs12"),
+                .answers_one_of(&KEY_FILES),
             e::export,
         )
 }

@@ -74,7 +74,7 @@ pub async fn form(State(web): State<Web>, Query(asked): Query<Asked>, headers: H
 pub async fn log_in(State(web): State<Web>, parts: Parts, PageFields(fields): PageFields) -> Page {
     let entered = Entered(fields);
     let address = access::address_text(&parts.extensions);
-    let code = entered.exact("code");
+    let code = entered.text("code");
     let tried = if code.is_empty() {
         app::access::log_in(web.app(), entered.text("name"), entered.exact("password"), &address).await
     } else {

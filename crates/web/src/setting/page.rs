@@ -48,11 +48,11 @@ fn values(identity: &Identity) -> Vec<(String, String)> {
 /// The fields of an X-Road identity, here and at the first start.
 pub fn identity_inputs() -> [Input; 5] {
     [
-        Input::line("instance", "X-Road instance").hint("DEV, say."),
-        Input::line("member_class", "Member class").hint("COM, GOV, ..."),
+        Input::line("instance", "X-Road instance").hint("For example DEV."),
+        Input::line("member_class", "Member class").hint("For example COM or GOV."),
         Input::line("member_code", "Member code"),
         Input::line("owner_name", "Name of the member"),
-        Input::line("server_code", "Server code").hint("SS0, say."),
+        Input::line("server_code", "Server code").hint("For example SS0."),
     ]
 }
 
@@ -78,11 +78,7 @@ fn page(
     let form = Form::new(entered, &wrong);
     let inputs = identity_inputs().map(|input| form.put(input));
     SettingsPage {
-        state: format!(
-            "{}. The environment {} stays for ever.",
-            safe(&settings.identity.title()),
-            safe(&settings.identity.environment)
-        ),
+        state: state(&settings.identity),
         cards: vec![
             ("Identity", identity_facts(&settings.identity)),
             ("Limits", limits(app, settings)),
@@ -91,6 +87,19 @@ fn page(
         inputs: inputs.into(),
         wrong,
         frame,
+    }
+}
+
+/// What this server is, in one line.
+fn state(identity: &Identity) -> String {
+    let environment = format!(
+        "Environment {}, which was chosen at the first start and stays.",
+        safe(&identity.environment)
+    );
+    if identity.instance.is_empty() {
+        environment
+    } else {
+        format!("{}. {environment}", safe(&identity.title()))
     }
 }
 
@@ -125,11 +134,20 @@ fn about(app: &app::App, settings: &Settings) -> Vec<Fact> {
     let snapshot = app.snapshots().borrow().version;
     vec![
         Fact::new("Version", env!("CARGO_PKG_VERSION")),
-        Fact::new("Database", settings.engine),
+        Fact::new("Database", engine_words(settings.engine)),
         Fact::new("Address", safe(&settings.base_url)),
-        Fact::new("The edge serves set number", snapshot.to_string()),
-        Fact::new("Health", "healthz and readyz on the metrics port say whether it works"),
+        Fact::new("What the edge serves", format!("set number {snapshot} since the start")),
+        Fact::new("Health", "GET /healthz and /readyz on the metrics port say whether it works"),
     ]
+}
+
+/// The database as its makers write it.
+fn engine_words(engine: &str) -> &str {
+    match engine {
+        "sqlite" => "SQLite",
+        "postgres" | "postgresql" => "PostgreSQL",
+        other => other,
+    }
 }
 
 /// `POST /settings`.

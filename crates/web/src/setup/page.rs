@@ -150,9 +150,6 @@ pub async fn install(State(web): State<Web>, PageFields(fields): PageFields) -> 
     if app::setup::is_installed(web.app()).await? {
         return Ok(done());
     }
-    if entered.exact("pin") != entered.exact("pin_again") {
-        return render_refused(&form_page(&entered, Wrong::field("pin_again", differs())));
-    }
     let input = Install {
         admin_name: entered.text("admin_name").to_owned(),
         admin_password: Zeroizing::new(entered.exact("admin_password").to_owned()),
@@ -160,6 +157,11 @@ pub async fn install(State(web): State<Web>, PageFields(fields): PageFields) -> 
         pin: Zeroizing::new(entered.exact("pin").to_owned()),
         recovery: None,
     };
+    if entered.exact("pin") != entered.exact("pin_again") {
+        let wrong = Wrong::fields(app::setup::complaints(web.app(), &input));
+        let wrong = wrong.and(vec![("pin_again".to_owned(), differs())]);
+        return render_refused(&form_page(&entered, wrong));
+    }
     match app::setup::install(web.app(), Some(entered.text("code")), input).await {
         Ok(installed) => {
             let passphrase = installed.recovery.to_string();

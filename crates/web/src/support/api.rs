@@ -9,8 +9,9 @@ use pki::{Fingerprint, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::body::{Upload, attachment};
+use crate::body::{Secret, Upload, attachment};
 use crate::list::{Asked, parse_some};
+use crate::routes::Parameter;
 use crate::{Permit, Problem, Web, base64};
 
 /// Of what the bundle is wanted.
@@ -21,8 +22,10 @@ pub struct AskedPapers {
 }
 
 /// The parameters of the bundle.
-pub const ASKED_BUNDLE: [(&str, &str); 1] =
-    [("certificate", "Only this certificate and its chain, by its hash; every certificate if left out.")];
+pub const ASKED_BUNDLE: [Parameter; 1] = [Parameter::id(
+    "certificate",
+    "Only this certificate and its chain, by its hash; every certificate if left out.",
+)];
 
 /// Files in JSON.
 #[derive(Deserialize, ToSchema)]
@@ -39,7 +42,8 @@ pub struct CheckedFileJson {
     /// What it is called.
     name: Option<String>,
     /// Its bytes in base64.
-    content: String,
+    #[schema(value_type = String)]
+    content: Secret,
 }
 
 /// That nothing was found.
@@ -71,7 +75,7 @@ pub async fn check(
 
 fn offered(input: Upload<CheckJson>) -> Result<Vec<Offered>, Problem> {
     match input {
-        Upload::Raw(bytes) => Ok(vec![Offered { name: "the file".to_owned(), bytes: bytes.to_vec() }]),
+        Upload::Raw(bytes) => Ok(vec![Offered { name: "the file".to_owned(), bytes }]),
         Upload::Form(form) => Ok(of_form(form.files)),
         Upload::Json(input) => input.files.into_iter().enumerate().map(of_json).collect(),
     }
@@ -81,17 +85,17 @@ fn offered(input: Upload<CheckJson>) -> Result<Vec<Offered>, Problem> {
 pub(super) fn of_form(parts: Vec<crate::body::Part>) -> Vec<Offered> {
     let named = |(index, part): (usize, crate::body::Part)| Offered {
         name: part.name.filter(|name| !name.is_empty()).unwrap_or_else(|| numbered(index)),
-        bytes: part.bytes.to_vec(),
+        bytes: part.bytes,
     };
     parts.into_iter().enumerate().map(named).collect()
 }
 
 fn of_json((index, file): (usize, CheckedFileJson)) -> Result<Offered, Problem> {
-    let bytes = base64::decode(&file.content).ok_or_else(|| {
+    let bytes = base64::decode(file.content.reveal()).ok_or_else(|| {
         let refusal = Refusal::new("input.value", "this is no base64", "Send the file's bytes in base64.");
         Problem::field(&format!("files[{index}].content"), refusal)
     })?;
-    Ok(Offered { name: file.name.unwrap_or_else(|| numbered(index)), bytes })
+    Ok(Offered { name: file.name.unwrap_or_else(|| numbered(index)), bytes: bytes.into() })
 }
 
 fn numbered(index: usize) -> String {

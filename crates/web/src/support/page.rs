@@ -53,14 +53,20 @@ pub async fn bundle(visit: Sender, Query(of): Query<Of>) -> Page {
 /// `POST /support/check`.
 pub async fn check(visit: Sender, upload: PageUpload) -> Page {
     let files = of_form(upload.files);
+    let sent = counted(files.len() as u64, "file");
     match app::support::check(visit.app(), visit.by(), files).await {
         Ok(looked) => {
-            let text = format!("No private key was found in {}.", counted(looked.files as u64, "file"));
+            let parts = counted(looked.files as u64, "part");
+            let text = format!(
+                "No private key was found in {sent}: {parts} looked into, those inside archives and encoded text included."
+            );
             Ok(go("/support", Flash::good(text)))
         }
         Err(error) => {
             let about = |refusal: &Refusal| {
-                let is_about_files = !refusal.code.starts_with("validation");
+                // The reason for which a private key is refused stands on top, whole.
+                let is_about_files =
+                    !refusal.code.starts_with("validation") && refusal.code != "support.private_key";
                 is_about_files.then_some("files")
             };
             render_refused(&page(&visit, Wrong::of(error)?.placed(about)))

@@ -9,6 +9,7 @@ use axum::response::Response;
 use domain::connector::{Field, FieldKind, Need, Secrecy};
 use domain::id::TargetId;
 use domain::permission::uses;
+use domain::target::Deployment;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -95,8 +96,10 @@ pub struct FieldJson {
 #[serde(deny_unknown_fields)]
 pub struct NewTargetJson {
     /// The name on pages.
+    #[schema(schema_with = crate::schema::some_text)]
     label: String,
     /// Which kind, `files` say.
+    #[schema(schema_with = crate::schema::some_text)]
     kind: String,
     /// Its settings by name.
     #[serde(default)]
@@ -224,6 +227,12 @@ fn field(field: &Field) -> FieldJson {
 }
 
 fn json(view: TargetView) -> TargetJson {
+    let names: BTreeMap<_, _> = view.lineages.iter().map(|held| (&held.id, held.name.as_str())).collect();
+    let deployment = |held: &Deployment| {
+        let name = names.get(&held.lineage).copied().unwrap_or(held.lineage.as_str());
+        DeploymentJson::new(held, name, &view.target.label)
+    };
+    let deployments = view.deployments.iter().map(deployment).collect();
     let lineage =
         |held: &domain::lineage::Lineage| TargetLineage { id: held.id.to_string(), name: held.name.clone() };
     TargetJson {
@@ -233,7 +242,7 @@ fn json(view: TargetView) -> TargetJson {
         settings: view.target.settings,
         addresses: view.target.addresses,
         lineages: view.lineages.iter().map(lineage).collect(),
-        deployments: view.deployments.iter().map(DeploymentJson::from).collect(),
+        deployments,
         endpoints: view.endpoints.iter().map(EndpointJson::from).collect(),
         created_at: view.target.created.to_string(),
     }

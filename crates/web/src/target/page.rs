@@ -76,7 +76,10 @@ fn row(view: &TargetView) -> Row {
         id: view.target.id.to_string(),
         label: safe(&view.target.label),
         kind: view.target.kind.clone(),
-        addresses: safe(&view.target.addresses.join(", ")),
+        addresses: match view.target.addresses.as_slice() {
+            [] if view.target.kind == EDGE => "where this server listens".to_owned(),
+            addresses => safe(&addresses.join(", ")),
+        },
         lineages: view.lineages.len(),
         badge: badge(view),
     }

@@ -475,3 +475,25 @@ async fn the_same_request_twice_is_done_once() {
     let again = post("/api/v1/api-keys", "three", json!(["XROAD_SECURITYSERVER_OBSERVER"])).await;
     assert_eq!(again.code(), "idempotency.shown_once");
 }
+
+#[tokio::test]
+async fn the_api_keys_of_who_is_disabled_rest_until_he_is_not() {
+    let house = House::new().await;
+    let key = house.key(&Role::ALL).await;
+    let password = "makes a key and leaves";
+    let wanted = json!({ "name": "mallory", "password": password, "roles": Role::ALL.map(Role::name) });
+    let made = house.call("POST", "/api/v1/users", &key, wanted).await.json();
+    let user = format!("/api/v1/users/{}", made["id"].as_str().unwrap());
+    let mallory = house.log_in_as("mallory", password).await;
+    let wanted =
+        json(mallory.request("POST", "/api/v1/api-keys", &mallory.csrf), &json!(["XROAD_SECURITY_OFFICER"]));
+    let kept = house.send(wanted).await.json();
+    let kept = format!("X-Road-ApiKey token={}", kept["key"].as_str().unwrap());
+    let look = async || house.call("GET", "/api/v1/user", &kept, json!(null)).await.status;
+    assert_eq!(look().await, StatusCode::OK);
+    for (disabled, status) in [(true, StatusCode::UNAUTHORIZED), (false, StatusCode::OK)] {
+        let change = json!({ "disabled": disabled });
+        assert_eq!(house.call("PATCH", &user, &key, change).await.status, StatusCode::OK);
+        assert_eq!(look().await, status, "disabled: {disabled}");
+    }
+}

@@ -74,7 +74,7 @@ async fn the_bundle_is_one_click_and_holds_no_key() {
     let bundle = get("/support/bundle.zip").await;
     assert_eq!((bundle.status, bundle.header("content-type")), (StatusCode::OK, "application/zip"));
     assert_eq!(bundle.header("content-disposition"), "attachment; filename=\"support-2026-11-21.zip\"");
-    let offered = app::support::Offered { name: "bundle".to_owned(), bytes: bundle.bytes.clone() };
+    let offered = app::support::Offered { name: "bundle".to_owned(), bytes: bundle.bytes.clone().into() };
     assert!(app::support::look(&[offered]).unwrap().files > 1);
     let by_api = house.key(&[Role::SystemAdministrator]).await;
     let same = house.call("GET", "/api/v1/support/bundle", &by_api, json!(null)).await;
@@ -84,7 +84,7 @@ async fn the_bundle_is_one_click_and_holds_no_key() {
 }
 
 #[tokio::test]
-async fn the_page_refuses_a_key_beside_the_field_and_praises_the_rest() {
+async fn the_page_refuses_a_key_with_the_reason_on_top_and_praises_the_rest() {
     let house = House::new().await;
     let browser = house.log_in().await;
     let post = async |bytes: &[u8]| {
@@ -102,7 +102,8 @@ async fn the_page_refuses_a_key_beside_the_field_and_praises_the_rest() {
     let html = String::from_utf8(refused.bytes).unwrap();
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert!(
-        html.contains("This holds a private key (PKCS#8) (server.txt)") && html.contains("aria-invalid"),
+        html.contains("<strong>server.txt: this holds a private key (PKCS#8).</strong>")
+            && html.contains("it allows its owner to authenticate your server"),
         "{html}"
     );
     assert_eq!(post(b"hello").await.status, StatusCode::SEE_OTHER);

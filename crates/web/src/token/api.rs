@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::body::{Body, Id, Secret};
-use crate::xroad::token_json::{self, Token};
-use crate::xroad::tokens::Visible;
+use crate::xroad::token_json::Token;
+use crate::xroad::tokens::{Visible, as_it_is};
 use crate::{Permit, Problem, Web};
 
 /// The officer's own password, again.
@@ -34,7 +34,8 @@ pub async fn unlock(
     id: Visible,
     Body(input): Body<Unlock>,
 ) -> Result<Json<Token>, Problem> {
-    Ok(Json(token_json::token(&app::token::unlock(web.app(), &by, &id.0, input.password.reveal()).await?)))
+    app::token::unlock(web.app(), &by, &id.0, input.password.reveal()).await?;
+    as_it_is(&web, &by, &id.0).await
 }
 
 /// `GET /tokens/{id}/logout-effects`

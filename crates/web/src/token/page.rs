@@ -3,7 +3,7 @@
 use app::cursor;
 use app::filter::KeyFilter;
 use app::key::KeyView;
-use app::token::{Consequences, TokenSummary, TokenView};
+use app::token::{Consequences, TokenSummary};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
@@ -225,7 +225,7 @@ fn words(view: &TokenSummary) -> String {
 async fn title(visit: &Visit<impl domain::permission::Use>, id: &TokenId) -> Result<String, crate::Problem> {
     // Who may log a token in may not always see keys; the id then names it.
     match visit.permit().also(uses::ViewKeys) {
-        Some(see) => Ok(safe(&app::token::find(visit.app(), &see, id).await?.token.label)),
+        Some(see) => Ok(safe(&app::token::summarise(visit.app(), &see, id).await?.token.label)),
         None => Ok(format!("token {id}")),
     }
 }
@@ -406,6 +406,6 @@ pub async fn rename(
     }
 }
 
-fn renamed(view: &TokenView) -> Response {
+fn renamed(view: &TokenSummary) -> Response {
     go("/keys", Flash::good(format!("The token is called {} now.", safe(&view.token.label))))
 }

@@ -47,11 +47,13 @@ impl From<User> for UserJson {
 #[serde(deny_unknown_fields)]
 pub struct NewUserJson {
     /// The log-in name.
+    #[schema(schema_with = crate::schema::some_text)]
     name: String,
     /// The first password, 12 or more characters.
     password: Secret,
     /// Names of roles.
     #[serde(default)]
+    #[schema(schema_with = crate::schema::roles)]
     roles: Vec<String>,
 }
 

@@ -193,7 +193,9 @@ pub async fn update(
     let entered = Entered(fields);
     let change = UserChange {
         roles: Some(ticked_roles(&entered)),
-        password: entered.some("password").map(Zeroizing::new),
+        password: Some(entered.exact("password"))
+            .filter(|text| !text.is_empty())
+            .map(|text| Zeroizing::new(text.to_owned())),
         disabled: Some(entered.text("disabled") == "yes"),
     };
     match app::user::update(visit.app(), visit.by(), &id, change).await {

@@ -3,8 +3,9 @@
 use app::token::Consequences;
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
+use domain::Permission;
 use domain::id::TokenId;
-use domain::permission::uses;
+use domain::permission::{Use, uses};
 use http::StatusCode;
 use http::request::Parts;
 use pki::Refusal;
@@ -56,9 +57,9 @@ pub struct TokenPinUpdate {
 
 /// `GET /tokens`
 pub async fn list(State(web): State<Web>, by: Permit<uses::ViewKeys>) -> Result<Json<Vec<Token>>, Problem> {
+    // All but `system`, which is not there for X-Road.
     let tokens = app::token::list(web.app(), &by).await?;
-    let visible = tokens.iter().filter(|view| view.token.id != TokenId::system());
-    Ok(Json(visible.map(token_json::token).collect()))
+    Ok(Json(tokens.iter().map(token_json::token).collect()))
 }
 
 /// `GET /tokens/{id}`
@@ -87,7 +88,8 @@ pub async fn rename(
         problem.recorded = false;
         return Err(problem);
     }
-    Ok(Json(token_json::token(&app::token::rename(web.app(), &by, &id, &input.name).await?)))
+    app::token::rename(web.app(), &by, &id, &input.name).await?;
+    as_it_is(&web, &by, &id).await
 }
 
 /// `PUT /tokens/{id}/login`
@@ -97,7 +99,8 @@ pub async fn log_in(
     Visible(id): Visible,
     Body(input): Body<TokenPassword>,
 ) -> Result<Json<Token>, Problem> {
-    Ok(Json(token_json::token(&app::token::log_in(web.app(), &by, &id, input.password.reveal()).await?)))
+    app::token::log_in(web.app(), &by, &id, input.password.reveal()).await?;
+    as_it_is(&web, &by, &id).await
 }
 
 /// `PUT /tokens/{id}/logout`. X-Road asks nobody whether something is still served; neither does this.
@@ -107,7 +110,8 @@ pub async fn log_out(
     Visible(id): Visible,
     _: NoBody,
 ) -> Result<Json<Token>, Problem> {
-    Ok(Json(token_json::token(&app::token::log_out(web.app(), &by, &id, Consequences::Accept).await?)))
+    app::token::log_out(web.app(), &by, &id, Consequences::Accept).await?;
+    as_it_is(&web, &by, &id).await
 }
 
 /// `PUT /tokens/{id}/pin`
@@ -121,6 +125,12 @@ pub async fn change_pin(
         app::token::change_pin(web.app(), &by, &id, input.old_pin.reveal(), input.new_pin.reveal()).await;
     changed.map_err(|error| with_policy(&web, error))?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A token after it was changed. Whoever may change tokens may see them (`XROAD.md` 1.8).
+pub async fn as_it_is<U: Use>(web: &Web, by: &Permit<U>, id: &TokenId) -> Result<Json<Token>, Problem> {
+    let see = by.also(uses::ViewKeys).ok_or_else(|| Problem::forbidden(Permission::ViewKeys))?;
+    Ok(Json(token_json::token(&app::token::find(web.app(), &see, id).await?)))
 }
 
 /// X-Road says its PIN policy in four items, and nothing with its other PIN codes.

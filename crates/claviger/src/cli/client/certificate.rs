@@ -18,7 +18,7 @@ use super::lineage::Change;
 use super::list::{self, Page};
 use super::material::{self, Identity, KeyChoice};
 use super::session::Session;
-use super::table::{Column, findings, hash, moment, plain};
+use super::table::{Column, findings, hash, moment, named, plain};
 
 /// Certificates. One is named by its hash, its name, or the first digits of its hash.
 #[derive(Debug, Args)]
@@ -170,7 +170,7 @@ const DETAIL: Detail = Detail {
         plain("Signature", "/signature_algorithm"),
         plain("Source", "/source"),
         plain("State", "/state"),
-        plain("Lineage", "/lineage"),
+        named("Lineage", "/lineage_name", "/lineage"),
         plain("Current", "/is_current"),
         plain("Default", "/is_default"),
     ],
@@ -232,8 +232,7 @@ impl Verb {
             Self::Export(export) => export.run(on).await,
             Self::SelfSign(wanted) => wanted.run(on).await,
             Self::Default { certificate } => {
-                change(on, Method::PUT, &certificate, Some("default"), "It is the default certificate now.")
-                    .await
+                change(on, Method::PUT, &certificate, Some("default"), DEFAULT_NOW).await
             }
             Self::Activate { certificate } => {
                 let said = "It is the current certificate of its lineage now; its targets get it.";
@@ -257,6 +256,10 @@ impl Verb {
         }
     }
 }
+
+/// The API's own port chooses in the same way, so that a client that pinned the certificate before is locked out.
+const DEFAULT_NOW: &str = "It is the default certificate now. The pages and the API show it too, unless another one has \
+                           their name: whoever pinned the one before needs its SHA-256.";
 
 async fn change(
     on: &Session,

@@ -12,7 +12,7 @@ use super::detail::Detail;
 use super::list::{self, Page};
 use super::material::{self, Identity, KeyChoice, put};
 use super::session::{Output, Session};
-use super::table::{Column, moment, plain};
+use super::table::{Column, moment, named, plain};
 use crate::cli::offline::console::New;
 use crate::cli::{file, output};
 
@@ -123,7 +123,7 @@ const DETAIL: Detail = Detail {
         plain("Algorithm", "/key_algorithm"),
         plain("SHA-256", "/fingerprint"),
         plain("State", "/state"),
-        plain("Lineage", "/lineage"),
+        named("Lineage", "/lineage_name", "/lineage"),
         moment("Made", "/created_at"),
     ],
     tables: &[],

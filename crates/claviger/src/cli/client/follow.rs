@@ -122,11 +122,7 @@ impl Session {
         let deployments = led_to.deployments(&after.value);
         let bad = |one: &&&Value| matches!(text(one, "state"), "failed" | "rolled_back");
         if let Some(failed) = deployments.iter().find(bad) {
-            let id = text(failed, "target");
-            // Its name is for people; without it the id does as well.
-            let target = self.api.get(&["targets", id], &[]).await;
-            let name = target.as_ref().map_or(id, |target| text(&target.value, "label"));
-            bail!("on target “{}”: {}", inert(name), inert(text(failed, "trouble")));
+            bail!("on target “{}”: {}", inert(text(failed, "target_label")), inert(text(failed, "trouble")));
         }
         let verified = deployments.iter().filter(|one| text(one, "state") == "verified").count();
         Ok((verified > 0).then(|| {

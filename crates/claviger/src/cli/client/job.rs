@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::detail::Detail;
 use super::list::Page;
 use super::session::Session;
-use super::table::{Column, moment, plain};
+use super::table::{Column, moment, named, plain};
 
 /// Jobs: work that the server does by itself, also after a crash.
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ enum Verb {
 const COLUMNS: [Column; 6] = [
     plain("ID", "/id"),
     plain("KIND", "/kind"),
-    plain("SUBJECT", "/subject"),
+    named("OF", "/subject_name", "/subject"),
     plain("STATE", "/state"),
     moment("MADE (UTC)", "/created_at"),
     plain("PROGRESS", "/progress"),
@@ -60,7 +60,7 @@ const DETAIL: Detail = Detail {
     fields: &[
         plain("Id", "/id"),
         plain("Kind", "/kind"),
-        plain("Subject", "/subject"),
+        named("Of", "/subject_name", "/subject"),
         plain("State", "/state"),
         plain("Progress", "/progress"),
         plain("Trouble", "/trouble"),

@@ -91,7 +91,10 @@ fn check(paths: &[PathBuf], is_json: bool) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Ok(looked) => {
-            output::line(format_args!("No private key was found in {}.", counted(looked.files, "file")))?;
+            let (sent, parts) = (counted(files.len(), "file"), counted(looked.files, "part"));
+            output::line(format_args!(
+                "No private key was found in {sent}: {parts} looked into, those inside archives and encoded text included."
+            ))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(refusal) => {
@@ -114,5 +117,5 @@ fn read(path: &Path, left: &mut u64) -> anyhow::Result<Offered> {
     };
     *left = rest;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    Ok(Offered { name, bytes })
+    Ok(Offered { name, bytes: bytes.into() })
 }

@@ -13,6 +13,8 @@ pub struct Column {
     pub title: &'static str,
     /// Where the value is (RFC 6901).
     pub pointer: &'static str,
+    /// Where another value is, for when there is none.
+    pub otherwise: &'static str,
     /// How it is shown.
     pub form: Form,
 }
@@ -41,27 +43,36 @@ const ITEMS: usize = 3;
 
 /// A column that shows a value as it is.
 pub const fn plain(title: &'static str, pointer: &'static str) -> Column {
-    Column { title, pointer, form: Form::Plain }
+    column(title, pointer, Form::Plain)
+}
+
+/// A column of names; where something has none, its id stands there.
+pub const fn named(title: &'static str, name: &'static str, id: &'static str) -> Column {
+    Column { otherwise: id, ..plain(title, name) }
 }
 
 /// A column of hashes.
 pub const fn hash(title: &'static str, pointer: &'static str) -> Column {
-    Column { title, pointer, form: Form::Hash }
+    column(title, pointer, Form::Hash)
 }
 
 /// A column of moments.
 pub const fn moment(title: &'static str, pointer: &'static str) -> Column {
-    Column { title, pointer, form: Form::Moment }
+    column(title, pointer, Form::Moment)
 }
 
 /// A column of findings.
 pub const fn findings(title: &'static str, pointer: &'static str) -> Column {
-    Column { title, pointer, form: Form::Findings }
+    column(title, pointer, Form::Findings)
 }
 
 /// A column of durations.
 pub const fn duration(title: &'static str, pointer: &'static str) -> Column {
-    Column { title, pointer, form: Form::Duration }
+    column(title, pointer, Form::Duration)
+}
+
+const fn column(title: &'static str, pointer: &'static str, form: Form) -> Column {
+    Column { title, pointer, otherwise: pointer, form }
 }
 
 /// The table; only as wide as the terminal, or as wide as it must be where there is none.
@@ -90,7 +101,8 @@ fn heading(title: &str, ink: Ink) -> Cell {
 
 /// What stands in one cell; `-` when there is nothing.
 pub fn cell(row: &Value, column: &Column) -> String {
-    let Some(value) = row.pointer(column.pointer) else { return "-".to_owned() };
+    let value = row.pointer(column.pointer).or_else(|| row.pointer(column.otherwise));
+    let Some(value) = value else { return "-".to_owned() };
     let text = match column.form {
         Form::Plain => said(value),
         Form::Hash => said(value).chars().take(HASH_DIGITS).collect(),
@@ -177,6 +189,17 @@ mod tests {
         let second: Vec<&str> = lines[1].split("  ").map(str::trim).filter(|part| !part.is_empty()).collect();
         assert_eq!(second, ["lin-1", "shop\\u{1b}[2J", "a, b, c, and 1 more", "2027-01-31 23:59", "-"]);
         assert!(lines[2].ends_with("1 error, 1 info") && !text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn an_id_stands_only_where_there_is_no_name() {
+        let column = named("OF", "/subject_name", "/subject");
+        assert_eq!(
+            cell(&json!({ "subject": "dep-1", "subject_name": "shop on nginx" }), &column),
+            "shop on nginx"
+        );
+        assert_eq!(cell(&json!({ "subject": "dep-1" }), &column), "dep-1");
+        assert_eq!(cell(&json!({}), &column), "-");
     }
 
     #[test]

@@ -127,7 +127,7 @@ const DETAIL: Detail = Detail {
             title: "Installed",
             pointer: "/deployments",
             columns: &[
-                plain("LINEAGE", "/lineage"),
+                plain("LINEAGE", "/lineage_name"),
                 hash("CERTIFICATE", "/certificate"),
                 plain("STATE", "/state"),
                 moment("SINCE (UTC)", "/changed_at"),

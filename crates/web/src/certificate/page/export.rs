@@ -95,7 +95,7 @@ async fn page(
             "DER is used for just the server certificate, PKCS#8 for just the private key, PKCS#7 for multiple certificates, PKCS#12 for certificate and private key with or without the chain.",
         )),
         legacy: form.put(Input::new("legacy", "For an old device: 3DES and SHA-1", Control::Check).hint(
-            "PKCS#12 only. As in the last century: whoever gets the file tries passphrases fast. Tick it only if the device refuses the file without, and delete the file when it was imported there.",
+            "PKCS#12 only. It protects weakly: whoever gets the file can try passphrases fast. Tick it only if the device refuses the file without, and delete the file when it was imported there.",
         )),
         trust_passphrase: form.put(trust_input()),
         known: is_not_ascii.then(|| Input::new("known", KNOWN, Control::Check)),
@@ -138,7 +138,7 @@ fn members(view: &CertificateView) -> Option<Input> {
             choice(one.fingerprint().to_string(), label)
         })
         .collect();
-    (!choices.is_empty()).then(|| Input::new("member", "What of the chain", Control::Checks(choices)))
+    (!choices.is_empty()).then(|| Input::new("member", "Members of the chain", Control::Checks(choices)))
 }
 
 /// The forms, without those for a private key where none can go along.

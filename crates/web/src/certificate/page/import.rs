@@ -73,10 +73,11 @@ pub fn contents(upload: &mut PageUpload) -> Result<Vec<ImportFile>, Wrong> {
     let mut files: Vec<ImportFile> =
         files.map(|part| ImportFile { name: part.name, bytes: part.bytes }).collect();
     if let Some(at) = upload.fields.iter().position(|(name, _)| name == "text") {
-        let (_, text) = upload.fields.remove(at);
-        if !text.trim().is_empty() {
+        let text = Zeroizing::new(upload.fields.remove(at).1);
+        let text = text.trim();
+        if !text.is_empty() {
             let name = Some("the pasted text".to_owned());
-            files.push(ImportFile { name, bytes: Zeroizing::new(text.into_bytes()) });
+            files.push(ImportFile { name, bytes: Zeroizing::new(text.as_bytes().to_vec()) });
         }
     }
     if files.is_empty() {

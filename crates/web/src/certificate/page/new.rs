@@ -8,7 +8,7 @@ use domain::id::TokenId;
 use domain::permission::uses;
 use domain::token::TokenState;
 use pki::name::{Attribute, AttributeType};
-use pki::{KeyAlgorithm, KeyId, Refusal, SubjectAltName};
+use pki::{DistinguishedName, KeyAlgorithm, KeyId, Refusal, SubjectAltName};
 use serde::Deserialize;
 
 use crate::Problem;
@@ -86,7 +86,7 @@ async fn offer(visit: &Maker, wanted: &str) -> Result<Offer, Problem> {
             let label = format!("{} (the key “{}”)", view.key.algorithm.label(), safe(&view.key.label));
             keys.push(choice(format!("key:{id}"), label));
         }
-        let others = app::token::list(visit.app(), &see).await?;
+        let others = app::token::summaries(visit.app(), &see).await?;
         let others = others.iter().filter(|view| view.token.id != TokenId::system());
         tokens.extend(others.map(|view| {
             let state = if view.state == TokenState::LoggedIn {
@@ -197,10 +197,23 @@ pub async fn create(visit: Maker, Query(place): Query<Where>, PageFields(fields)
     match made {
         Ok(text) => Ok(go("/certificates", Flash::good(text))),
         Err(wrong) => {
+            let wrong = wrong.and(further(&entered));
             let offer = offer(&visit, &wanted).await?;
             render_refused(&page(&visit, offer, &entered, (names, wrong)))
         }
     }
+}
+
+/// What else is wrong with a form that was refused: a person mends it all at once.
+fn further(entered: &Entered) -> Vec<(String, Refusal)> {
+    let label = domain::key::parse_label(entered.text("friendly_name")).err();
+    let label = label.into_iter().map(|refusal| ("friendly_name".to_owned(), refusal));
+    let subject = SUBJECT.iter().filter_map(|(name, kind)| {
+        let attribute = Attribute::new(kind.clone(), entered.text(name));
+        let refusal = DistinguishedName::from_attributes(vec![attribute]).err()?;
+        Some(((*name).to_owned(), refusal))
+    });
+    label.chain(subject).collect()
 }
 
 /// Puts what was typed onto the list, as typed; what is no name is refused.
@@ -387,6 +400,16 @@ mod tests {
         let asked = read(&form, &[]).ok().unwrap();
         let values: Vec<&str> = asked.subject.iter().map(|part| part.value.as_str()).collect();
         assert!(values.contains(&"Acme, Inc. \"X\" Ö") && values.contains(&"A=B"));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let form = entered(&[("country", "Finland"), ("organization", "Acme")]);
+        let wrong = add(&mut Vec::new(), "https//x").and(further(&form));
+        for name in ["new_name", "friendly_name", "country"] {
+            assert_eq!(wrong.about(name).len(), 1, "{name}");
+        }
+        assert!(wrong.about("organization").is_empty());
     }
 
     #[test]

@@ -39,6 +39,8 @@ struct PreviewPage {
     keys: Vec<String>,
     others: Vec<String>,
     chains: Vec<Leaf>,
+    /// Whether a key is to be chosen before anything else can be said.
+    must_choose: bool,
     key: Option<Input>,
     friendly_name: Option<Input>,
     token: Option<Input>,
@@ -113,7 +115,7 @@ fn wishes(entered: &Entered) -> Wishes {
 async fn tokens(visit: &Maker) -> Result<Vec<Choice>, Problem> {
     let mut choices = vec![choice("system", "system: works with nobody there")];
     if let Some(see) = visit.permit().also(uses::ViewKeys) {
-        let tokens = app::token::list(visit.app(), &see).await?;
+        let tokens = app::token::summaries(visit.app(), &see).await?;
         let open = tokens
             .iter()
             .filter(|view| view.token.id != TokenId::system() && view.state == TokenState::LoggedIn);
@@ -162,7 +164,14 @@ fn done(confirmed: Confirmed) -> axum::response::Response {
         return go("/certificates", Flash::good(text));
     };
     match imported.certificates.iter().find(|view| view.entry.key() == key) {
-        Some(leaf) => go(&format!("/certificates/{}", leaf.entry.fingerprint()), Flash::good(text)),
+        Some(leaf) if imported.fulfilled.contains(&csr) => {
+            go(&format!("/certificates/{}", leaf.entry.fingerprint()), Flash::good(text))
+        }
+        // It was here before, or is not what the request asks for.
+        Some(leaf) => {
+            let text = format!("{text} It answers no request that waits.");
+            go(&format!("/certificates/{}", leaf.entry.fingerprint()), Flash::warn(text))
+        }
         None => {
             let text = format!("{text} None of them is the answer to this request.");
             go(&format!("/csrs/{csr}"), Flash::warn(text))
@@ -187,11 +196,12 @@ fn page(
         badge: badge(preview),
         words: words(preview),
         notes: notes(preview),
-        rows: preview.plan.steps.iter().take(imports::FEW).map(|step| row(step, now)).collect(),
+        rows: preview.plan.steps.iter().take(imports::FEW).map(|step| row(step, preview, now)).collect(),
         more: preview.plan.steps.len().saturating_sub(imports::FEW),
         keys: preview.keys.iter().map(|key| key_words(key, preview)).collect(),
         others: others(preview),
         chains: leaves(preview, now),
+        must_choose: preview.keys.len() > 1 && preview.chosen.is_none(),
         key: (preview.keys.len() > 1).then(|| key_choices(preview)),
         friendly_name: (is_named && !preview.is_for_job()).then(|| form.put(name)),
         token: has_key.then(|| form.put(token)),
@@ -260,7 +270,13 @@ fn kind(role: Role) -> &'static str {
     }
 }
 
-fn row(step: &Step, now: Moment) -> Row {
+/// Whether its key is in the files all the same: of several one is taken, and this one is not, or not yet.
+fn is_left_out(step: &Step, preview: &Preview) -> bool {
+    let key = step.entry.key();
+    step.key == KeyFrom::Nowhere && preview.keys.iter().any(|one| one.id == key)
+}
+
+fn row(step: &Step, preview: &Preview, now: Moment) -> Row {
     let certificate = &step.entry.certificate;
     Row {
         kind: kind(certificate.role()),
@@ -271,10 +287,19 @@ fn row(step: &Step, now: Moment) -> Row {
         key: match step.key {
             KeyFrom::Files => "Yes, in the files",
             KeyFrom::Here => "Yes, here",
-            KeyFrom::Nowhere => "No",
+            KeyFrom::Nowhere if !is_left_out(step, preview) => "No",
+            KeyFrom::Nowhere if preview.chosen.is_some() => "In the files, not chosen",
+            KeyFrom::Nowhere => "Yes, in the files: choose it",
         },
         name: safe(&step.entry.friendly_name),
-        does: does(step),
+        does: match (is_left_out(step, preview), preview.chosen) {
+            (false, _) => does(step),
+            (true, None) => "That depends on which private key is taken.".to_owned(),
+            (true, Some(_)) => {
+                "It is kept, and not used: its private key is not the one that is taken. Import the files again for it."
+                    .to_owned()
+            }
+        },
     }
 }
 
@@ -292,8 +317,9 @@ fn does(step: &Step) -> String {
     let fate = match &step.fate {
         Fate::ForChains(0) => "It is kept for chains.".to_owned(),
         Fate::ForChains(count) => {
+            let come = if count.unsigned_abs() == 1 { "comes" } else { "come" };
             let count = counted(count.unsigned_abs(), "certificate");
-            format!("It is kept for chains; {count} here come from it.")
+            format!("It is kept for chains; {count} here {come} from it.")
         }
         Fate::Renews(series) => format!("It renews {}: it is served from then on.", lineage(series)),
         Fate::Kept(series, _) if step.before.as_ref() == Some(&step.entry.certificate) => {
@@ -382,11 +408,14 @@ fn leaves(preview: &Preview, now: Moment) -> Vec<Leaf> {
     let is_leaf = |step: &&Step| !step.entry.certificate.is_ca();
     let has_leaf = steps.iter().any(|step| is_leaf(&step));
     let drawn = steps.iter().enumerate().filter(|(_, step)| is_leaf(step) == has_leaf).take(DRAWN);
-    drawn.map(|(index, step)| leaf(index, step, now)).collect()
+    drawn.map(|(index, step)| leaf(index, (step, preview), now)).collect()
 }
 
-fn leaf(index: usize, step: &Step, now: Moment) -> Leaf {
+fn leaf(index: usize, (step, preview): (&Step, &Preview), now: Moment) -> Leaf {
     let certificate = &step.entry.certificate;
+    // What is in the files is not missing.
+    let is_open = is_left_out(step, preview);
+    let findings = step.findings.iter().filter(|finding| !(is_open && finding.code == "key.missing"));
     let told_by = match (&step.fate, &step.before) {
         (Fate::Renews(_), Some(before)) => format!(
             "This new certificate can be identified by its Expiration, {}: a later date than the original's, {}.",
@@ -402,7 +431,7 @@ fn leaf(index: usize, step: &Step, now: Moment) -> Leaf {
         told_by,
         badge: chain::badge(&step.chain),
         chain: Picture::new(&step.chain, now).unlinked(),
-        notes: step.findings.iter().map(Note::from).chain(where_missing(step)).collect(),
+        notes: findings.map(Note::from).chain(where_missing(step)).collect(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::body::Id;
 use crate::page::chain::{self, Picture};
 use crate::page::finding::{Badge, Note};
 use crate::page::rows::{CertificateLine, EndpointLine, Fact, name_of};
-use crate::page::words::{alternative_names, listed, safe, subject_lines, title};
+use crate::page::words::{alternative_names, listed, safe, subject_lines, title, usage_words};
 use crate::page::{Frame, Page, Place, Visit, When, render};
 
 #[derive(Template)]
@@ -118,7 +118,7 @@ fn words(view: &CertificateView, now: Moment) -> String {
     };
     let use_words = match (view.is_default, view.is_current) {
         (true, _) => ", the default certificate",
-        (false, true) => ", current in its lineage",
+        (false, true) => ", the current one of its lineage",
         (false, false) => "",
     };
     let over = if view.entry.certificate.not_after() < now.unix() { " It has expired." } else { "" };
@@ -136,17 +136,22 @@ fn endpoint(view: &CertificateView, seen: &EndpointSeen, now: Moment) -> Endpoin
 }
 
 fn facts(certificate: &Certificate, view: &CertificateView) -> Vec<Fact> {
-    let or_none = |lines: Vec<String>| if lines.is_empty() { vec!["not said".to_owned()] } else { lines };
     let mut facts = vec![
-        Fact::lines("Issued To", or_none(subject_lines(certificate.subject()))),
-        Fact::lines("Issued By", or_none(subject_lines(certificate.issuer()))),
+        Fact::lines("Issued To", named(subject_lines(certificate.subject()))),
+        Fact::lines("Issued By", named(subject_lines(certificate.issuer()))),
         Fact::lines("Alternative names", alternative_names(certificate.names())),
         Fact::new("Role", certificate.role().name()),
         Fact::new("Public key", certificate.public_key().label()),
         Fact::new("Private key", if view.entry.has_key { "here, in its token" } else { "not here" }),
         Fact::new("Signature", certificate.signature_algorithm()),
-        Fact::lines("Key usage", or_none(certificate.key_usages().iter().map(ToString::to_string).collect())),
-        Fact::lines("Extended key usage", or_none(certificate.extended_key_usages())),
+        Fact::lines(
+            "Key usage",
+            unless_open(certificate.key_usages().iter().copied().map(usage_words).collect()),
+        ),
+        Fact::lines(
+            "Extended key usage",
+            unless_open(certificate.extended_key_usages().iter().map(|usage| usage_words(usage)).collect()),
+        ),
         Fact::mono("Serial number", serial(certificate)),
     ];
     let addresses = [
@@ -158,6 +163,16 @@ fn facts(certificate: &Certificate, view: &CertificateView) -> Vec<Fact> {
         facts.push(Fact::lines(name, urls.iter().map(|url| safe(url)).collect()));
     }
     facts
+}
+
+/// A name's lines; a server's certificate may do without a subject.
+fn named(lines: Vec<String>) -> Vec<String> {
+    if lines.is_empty() { vec!["no subject: the alternative names count".to_owned()] } else { lines }
+}
+
+/// The usages; a certificate that names none leaves them open.
+fn unless_open(lines: Vec<String>) -> Vec<String> {
+    if lines.is_empty() { vec!["not limited".to_owned()] } else { lines }
 }
 
 fn serial(certificate: &Certificate) -> String {

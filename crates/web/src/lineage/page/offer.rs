@@ -38,7 +38,7 @@ impl Offer {
         issuers.retain(|view| !view.issuer.withdrawn);
         let mut tokens = vec![(TokenId::system(), "system: works with nobody there".to_owned())];
         if let Some(keys) = visit.permit().also(uses::ViewKeys) {
-            let all = app::token::list(app, &keys).await?;
+            let all = app::token::summaries(app, &keys).await?;
             let others = all.iter().filter(|view| view.token.id != TokenId::system());
             tokens.extend(others.map(|view| {
                 (view.token.id.clone(), format!("{}: needs its PIN after a restart", safe(&view.token.label)))

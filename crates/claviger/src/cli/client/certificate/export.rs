@@ -100,7 +100,8 @@ impl Export {
         query.extend(self.root.then(|| ("root", "true".to_owned())));
         query.extend(members.map(|members| ("members", members.word())));
         let bytes = on.api.download(&["certificates", hash, "file"], &query).await?;
-        file::write_or_print(self.out.as_deref(), &bytes)
+        file::write_or_print(self.out.as_deref(), &bytes)?;
+        self.out.as_deref().map_or(Ok(()), |out| on.wrote(out))
     }
 
     /// Several in one file, or a trust store under a passphrase of its own: the passphrase goes in a body, never in an
@@ -125,7 +126,7 @@ impl Export {
         let Fetched { bytes, findings } = on.api.fetch_with_findings(&path, &Value::Object(body)).await?;
         file::write_or_print(self.out.as_deref(), &bytes)?;
         tell(&findings);
-        Ok(())
+        self.out.as_deref().map_or(Ok(()), |out| on.wrote(out))
     }
 
     /// The file is refused before the key leaves: an export is in the audit log for ever.

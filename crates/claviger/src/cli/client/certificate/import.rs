@@ -151,7 +151,8 @@ fn previewed(value: &Value, ink: Ink) -> String {
     let tables: [(&str, &[Column]); 4] =
         [("certificates", &FOUND), ("keys", &KEYS), ("csrs", &CSRS), ("crls", &CRLS)];
     for (name, columns) in tables.into_iter().filter(|(name, _)| !part(value, name).is_empty()) {
-        said.push_str(&table::render(part(value, name), columns, ink));
+        let rows: Vec<Value> = part(value, name).iter().map(in_words).collect();
+        said.push_str(&table::render(&rows, columns, ink));
         said.push_str("\n\n");
     }
     for certificate in part(value, "certificates") {
@@ -179,6 +180,21 @@ fn previewed(value: &Value, ink: Ink) -> String {
         )),
     }
     said
+}
+
+/// A row whose fate stands in words.
+fn in_words(row: &Value) -> Value {
+    let words = match text(row, "fate") {
+        "renews" => "renews its lineage",
+        "founds" => "founds a lineage",
+        "kept" => "is kept in its lineage, not used",
+        "for_chains" => "is kept for chains",
+        "alone" => "is kept, not used",
+        _ => return row.clone(),
+    };
+    let mut row = row.clone();
+    row["fate"] = Value::from(words);
+    row
 }
 
 /// What came of an import: the certificates, what they answered, and what is to be done about them.

@@ -1,0 +1,58 @@
+//! Lists: pages, and what is asked for beside them.
+
+use axum::body::Body;
+use domain::Role;
+use http::StatusCode;
+use serde_json::json;
+
+use super::*;
+
+const LISTS: [&str; 6] = [
+    "/api/v1/audit-events",
+    "/api/v1/certificates",
+    "/api/v1/csrs",
+    "/api/v1/jobs",
+    "/api/v1/lineages",
+    "/api/v1/private-keys",
+];
+
+/// Parameters that nobody can mean, each for the lists that have it.
+const ODD: [&str; 9] = [
+    "after=x",
+    "after=%C3%99%EA%90%BD",
+    "after=%00:1",
+    "after=a%00:1",
+    "text=%00",
+    "subject=%00",
+    "actor=%00",
+    "limit=",
+    "limit=-1",
+];
+
+#[tokio::test]
+async fn what_is_no_place_in_a_list_is_refused_as_such() {
+    let house = House::new().await;
+    let key = house.key(&Role::ALL).await;
+    for list in LISTS {
+        let first = house.call("GET", &format!("{list}?after="), &key, json!(null)).await;
+        assert_eq!(first.status, StatusCode::OK, "{list}: an empty place is none");
+        for odd in ODD {
+            let path = format!("{list}?{odd}");
+            let answer = house.call("GET", &path, &key, json!(null)).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_begins_nowhere_is_no_fault_of_the_server() {
+    let house = House::new().await;
+    let browser = house.log_in().await;
+    for list in ["/certificates", "/csrs", "/lineages", "/audit", "/keys"] {
+        for odd in ODD {
+            let path = format!("{list}?{odd}");
+            let answer = house.send(browser.request("GET", &path, "").body(Body::empty()).unwrap()).await;
+            assert!(!answer.status.is_server_error(), "{path}: {}", answer.status);
+        }
+    }
+}
