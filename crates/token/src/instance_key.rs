@@ -16,6 +16,8 @@ pub mod label {
     pub const AUDIT_MAC: &str = "audit-mac";
     /// Backups.
     pub const BACKUP: &str = "backup";
+    /// Requests that are remembered by their `Idempotency-Key`.
+    pub const IDEMPOTENCY: &str = "idempotency";
 }
 
 /// The instance key: 32 bytes, wiped when dropped. A database without it cannot be searched for PINs.
@@ -52,8 +54,14 @@ mod tests {
     #[test]
     fn each_use_has_its_own_key() {
         let key = InstanceKey::from_bytes([1; 32]);
-        let labels =
-            [label::TOKEN_PEPPER, label::INSTANCE_SLOT, label::FIELD, label::AUDIT_MAC, label::BACKUP];
+        let labels = [
+            label::TOKEN_PEPPER,
+            label::INSTANCE_SLOT,
+            label::FIELD,
+            label::AUDIT_MAC,
+            label::BACKUP,
+            label::IDEMPOTENCY,
+        ];
         let derived: std::collections::BTreeSet<_> = labels.iter().map(|label| *key.derive(label)).collect();
         assert_eq!(derived.len(), labels.len());
         assert!(!derived.contains(key.bytes()));
