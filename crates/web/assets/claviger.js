@@ -93,10 +93,14 @@ function takeCode() {
 
 // ---- parts that change: fetched anew and put in place, only while somebody looks ----
 let fetching = false;
+// Something changed while the page was being fetched: that answer may be older.
+let again = false;
 const seen = new WeakMap();
 async function refresh() {
+  if (fetching) again = true;
   if (fetching || document.hidden) return;
   fetching = true;
+  again = false;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" }, credentials: "same-origin" });
     if (answer.ok && !answer.redirected) replaceParts(await answer.text());
@@ -104,6 +108,7 @@ async function refresh() {
     // The server is away for a moment; the next event or tick tries again.
   } finally {
     fetching = false;
+    if (again) refresh();
   }
 }
 function replaceParts(html) {

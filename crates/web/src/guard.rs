@@ -134,6 +134,10 @@ fn check_target(uri: &http::Uri) -> Result<(), Problem> {
     if length > MAX_TARGET || odd.iter().any(|part| path.contains(part)) {
         return Err(Problem::no_such_address());
     }
+    // No text that is looked for has it, and PostgreSQL has no place for it.
+    if uri.query().is_some_and(|query| query.contains("%00")) {
+        return Err(Problem::bad_request("input.query", "a parameter has a NUL in it", "Leave it out."));
+    }
     Ok(())
 }
 

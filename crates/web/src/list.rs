@@ -31,11 +31,6 @@ impl<T: DeserializeOwned> FromRequestParts<Web> for Asked<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _web: &Web) -> Result<Self, Problem> {
-        // PostgreSQL has no place for it in a text, and no parameter has a use for it.
-        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
-            let what = "a parameter has a NUL in it";
-            return Err(Problem::bad_request("input.query", what, "Leave it out."));
-        }
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(value)) => Ok(Self(value)),
             Err(error) => {

@@ -56,3 +56,40 @@ async fn a_page_that_begins_nowhere_is_no_fault_of_the_server() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_nul_in_a_text_is_no_fault_of_the_server() {
+    let house = House::new().await;
+    let key = house.key(&Role::ALL).await;
+    let nul = "a\0b";
+    let bodies = [
+        ("POST", "/api/v1/users", json!({ "name": nul, "password": "long enough for this" })),
+        ("POST", "/api/v1/issuers", json!({ "id": "other", "label": nul, "kind": "manual" })),
+        ("POST", "/api/v1/private-keys", json!({ "label": nul })),
+        ("POST", "/api/v1/csrs", json!({ "friendly_name": nul, "names": ["a.example"] })),
+        ("POST", "/api/v1/csrs", json!({ "friendly_name": "a", "names": [nul] })),
+        ("POST", "/api/v1/lineages", json!({ "name": nul, "names": ["a.example"] })),
+        ("POST", "/api/v1/lineages", json!({ "name": "a", "names": ["a.example"], "owner": nul })),
+        ("POST", "/api/v1/lineages", json!({ "name": "a", "names": ["a.example"], "issuer": nul })),
+        ("POST", "/api/v1/lineages", json!({ "name": "b", "names": ["b.example"], "profile": nul })),
+        ("POST", "/api/v1/lineages", json!({ "name": "c", "names": ["c.example"], "targets": [nul] })),
+        (
+            "POST",
+            "/api/v1/targets",
+            json!({ "label": nul, "kind": "files", "settings": { "directory": "/tmp" } }),
+        ),
+        (
+            "POST",
+            "/api/v1/targets",
+            json!({ "label": "a", "kind": "files", "settings": { "directory": nul } }),
+        ),
+        ("POST", "/api/v1/targets", json!({ "label": "a", "kind": "files", "addresses": [nul] })),
+        ("PUT", "/api/v1/settings/identity", json!({ "environment": "test", "owner_name": nul })),
+        ("POST", "/api/v1/certificates", json!({ "files": [{ "name": nul, "text": nul }] })),
+        ("PATCH", "/api/v1/tokens/0", json!({ "name": nul })),
+    ];
+    for (method, path, body) in bodies {
+        let answer = house.call(method, path, &key, body.clone()).await;
+        assert!(!answer.status.is_server_error(), "{method} {path} {body}: {}", answer.json());
+    }
+}
