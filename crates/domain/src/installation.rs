@@ -49,6 +49,12 @@ impl Identity {
                 );
             }
         }
+        if self.owner_name.chars().any(char::is_control) || self.owner_name.chars().count() > 255 {
+            let what = "the owner's name holds a control character, or is too long";
+            return Err(
+                pki::Refusal::new("identity.characters", what, "Write it on one line.").at("owner_name")
+            );
+        }
         if self.environment.is_empty() {
             let what = "the environment has no name";
             return Err(pki::Refusal::new("identity.environment", what, "Write production or test.")
