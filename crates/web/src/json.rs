@@ -1,4 +1,4 @@
-//! JSON as it comes in: bounded in depth and number, no key twice, every text but secrets trimmed ([`fit`]).
+//! JSON as it comes in: bounded in depth and number, no key twice, every text but secrets trimmed (`fit`).
 
 pub(crate) mod fit;
 
