@@ -34,7 +34,7 @@ const ISSUERS: usize = 10;
 fn main() {
     let count = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(10_000);
     for (kind, make) in [("RSA 2048", TestSigner::rsa as fn() -> TestSigner), ("EC P-256", TestSigner::ec)] {
-        let pem = bundle(count, make);
+        let pem = bundle(count, make, &|| TestSigner::ec().public_key().clone());
         println!("{count} certificates of P-256 keys, signed by {kind}, {} KB of PEM", pem.len() / 1024);
         parse_and_chain(pem.as_bytes(), count);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -42,11 +42,16 @@ fn main() {
         openssl(pem.as_bytes(), count);
         go(pem.as_bytes());
     }
+    let key = TestSigner::ec().public_key().clone();
+    let pem = bundle(count, TestSigner::ec, &|| key.clone());
+    println!("{count} certificates of one P-256 key, signed by EC P-256");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(store(pem.as_bytes(), count));
     println!("largest memory of this process: {} MB", peak_memory() / 1024);
 }
 
 /// Leaves of ten issuers in turn, then the issuers, then the root.
-fn bundle(count: usize, make: fn() -> TestSigner) -> String {
+fn bundle(count: usize, make: fn() -> TestSigner, key: &dyn Fn() -> PublicKey) -> String {
     let above = make();
     let root = signed(0, ("Bench Root", "Bench Root"), (above.public_key(), Purpose::Root), &above, None);
     let issuers: Vec<(String, TestSigner)> =
@@ -62,9 +67,9 @@ fn bundle(count: usize, make: fn() -> TestSigner) -> String {
     let leaves: Vec<Certificate> = (0..count - ISSUERS - 1)
         .map(|number| {
             let (name, signer) = &issuers[number % ISSUERS];
-            let key = TestSigner::ec();
+            let key = key();
             let host = format!("site-{number:05}.example.org");
-            signed(1_000 + number, ("", name), (key.public_key(), Purpose::TlsServer), signer, Some(&host))
+            signed(1_000 + number, ("", name), (&key, Purpose::TlsServer), signer, Some(&host))
         })
         .collect();
     let all = leaves.iter().chain(&intermediates).chain([&root]);

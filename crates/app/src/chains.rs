@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use pki::chain::{Chain, Pool, Series};
+use pki::chain::{Allowance, Chain, Pool, Series};
 use pki::{Certificate, DistinguishedName, UnixTime};
 use store::Tx;
 
@@ -66,6 +66,16 @@ impl<'a> Chains<'a> {
         }
         let series = Series::learning(pool, now);
         Self { tx, along: names, asked: HashSet::new(), compared: None, series }
+    }
+
+    /// Bounds what all chains from now on cost together.
+    pub(crate) fn within(self, allowance: Allowance) -> Self {
+        Self { series: self.series.within(allowance), ..self }
+    }
+
+    /// What is left for further chains.
+    pub(crate) fn left(&self) -> Allowance {
+        self.series.left()
     }
 
     /// Where all of it is read.

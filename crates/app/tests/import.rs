@@ -545,6 +545,29 @@ async fn a_large_collection_is_stored_by_a_job_that_may_be_killed() {
 }
 
 #[tokio::test]
+async fn what_the_chains_of_a_large_collection_may_cost_is_bounded_over_all_its_parts() {
+    let place = places().await.remove(0);
+    let key = place.answered("asked.example.org").await.1.public_key().clone();
+    // Thirty-two bear the name of the issuer, and none of them signed.
+    let (signer, impostors) = (Ca::new(), (0..32).map(|_| Ca::new()).collect::<Vec<_>>());
+    let leaves: Vec<Certificate> =
+        (0..528).map(|number| signer.leaf(&format!("site-{number}.example.org"), &key, 60)).collect();
+    let all: Vec<&Certificate> =
+        leaves.iter().chain(impostors.iter().map(|impostor| &impostor.intermediate)).collect();
+    let job = begun(&place, of(vec![pem(&all)])).await;
+    place.fixture.run_due().await.unwrap();
+    let said = ended(&place, &job).await.progress;
+    let became: usize = said
+        .split("current certificate of ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next()?.parse().ok())
+        .unwrap();
+    // Each leaf costs 32 checks with P-256 of 80 units; a million are allowed. Whose chain is not judged is only kept.
+    assert!((380..=391).contains(&became), "{said}");
+    assert!(said.starts_with("560 certificates are stored: 560 new"), "{said}");
+}
+
+#[tokio::test]
 async fn a_large_collection_has_no_key_and_a_lineage_that_is_there() {
     for place in places().await {
         let file = collection(&place.ca, 60);

@@ -3,7 +3,8 @@
 //! One builder for everybody: import, what is served, export, `claviger chain` and the judges in `tests/` all ask
 //! [`build`], or [`Series::chain`] behind it, which does so for many leaves; [`arrange`] finds the leaf of one file before.
 //! It branches, prefers the way that holds by [`crate::path`], and stays within a budget of signature checks, so that no
-//! set of certificates, however crafted, costs more than a few milliseconds.
+//! set of certificates, however crafted, costs more than some tens of milliseconds; all that one file asks for has an
+//! [`Allowance`].
 
 mod arrange;
 mod client;
@@ -19,7 +20,7 @@ use crate::{Certificate, DistinguishedName, Finding, Refusal, UnixTime};
 
 pub use arrange::{Arranged, arrange, arrange_for, arrange_with_lists, deduplicated, refuse_crowd};
 pub use published::published;
-pub use series::Series;
+pub use series::{Allowance, Series};
 
 /// Certificates in a chain, the root included, at most.
 pub const MAX_LENGTH: usize = 10;

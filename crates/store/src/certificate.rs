@@ -151,7 +151,7 @@ pub fn cursor(entry: &CertificateEntry, order: CertificateOrder) -> String {
 /// Every certificate of a key, the one that ends last first.
 pub fn by_key(tx: &Tx<'_>, key: &KeyId) -> Result<Vec<CertificateEntry>, Error> {
     tx.rows(
-        &format!("{CERTIFICATE} WHERE key = $1 ORDER BY not_after DESC, fingerprint"),
+        &format!("{CERTIFICATE} WHERE key = $1 ORDER BY not_after DESC, fingerprint DESC"),
         &[&key.0.as_slice()],
         read,
     )
@@ -160,9 +160,19 @@ pub fn by_key(tx: &Tx<'_>, key: &KeyId) -> Result<Vec<CertificateEntry>, Error> 
 /// Some certificates of a key, the one that ends last first.
 pub fn some_by_key(tx: &Tx<'_>, key: &KeyId, limit: u32) -> Result<Vec<CertificateEntry>, Error> {
     tx.rows(
-        &format!("{CERTIFICATE} WHERE key = $1 ORDER BY not_after DESC, fingerprint LIMIT $2"),
+        &format!("{CERTIFICATE} WHERE key = $1 ORDER BY not_after DESC, fingerprint DESC LIMIT $2"),
         &[&key.0.as_slice(), &i64::from(limit)],
         read,
+    )
+}
+
+/// The lineages that have certificates of a key, so many at most, the one whose certificate ends last first.
+pub fn lineages_of_key(tx: &Tx<'_>, key: &KeyId, limit: u32) -> Result<Vec<LineageId>, Error> {
+    tx.rows(
+        "SELECT lineage FROM certificate WHERE key = $1 AND lineage IS NOT NULL
+         GROUP BY lineage ORDER BY max(not_after) DESC, lineage LIMIT $2",
+        &[&key.0.as_slice(), &i64::from(limit)],
+        |row| Ok(LineageId::of(row.text("lineage")?)),
     )
 }
 

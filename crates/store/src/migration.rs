@@ -42,10 +42,16 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/5_deployed_chain/sqlite.sql"),
         postgres: include_str!("../migrations/5_deployed_chain/postgres.sql"),
     },
+    Migration {
+        number: 6,
+        name: "certificate_by_key",
+        sqlite: include_str!("../migrations/6_certificate_by_key/sqlite.sql"),
+        postgres: include_str!("../migrations/6_certificate_by_key/postgres.sql"),
+    },
 ];
 
 /// The version that this program works with.
-pub(crate) const NEWEST: i64 = 5;
+pub(crate) const NEWEST: i64 = 6;
 
 impl Migration {
     /// Takes the step unless it was taken; answers how many were.

@@ -21,6 +21,7 @@ pub(super) fn findings(
         }
         findings.push(match obstacle {
             Some(obstacle) => in_the_way(obstacle),
+            None if ended.is_used_up => left_out(chain),
             None if ended.is_exhausted => cut_off(),
             None => gap(chain),
         });
@@ -101,7 +102,9 @@ fn expired(member: &Certificate, now: UnixTime) -> Finding {
 }
 
 fn ends_first(member: &Certificate, chain: &Chain) -> Finding {
-    let mut what = format!("a CA certificate ends on {}, before the leaf does", member.not_after());
+    let name = member.display_name();
+    let mut what =
+        format!("the CA certificate “{name}” ends on {}, before the leaf does", member.not_after());
     if let Some(end) = chain.ends().filter(|end| *end != member.not_after()) {
         what.push_str(&format!("; what is served is good until {end}"));
     }
@@ -129,6 +132,17 @@ fn cut_off() -> Finding {
         what: format!("no chain was found within {MAX_CHECKS} signature checks"),
         place: String::new(),
         repair: "Send only the certificates that belong to this chain.".to_owned(),
+    }
+}
+
+/// Others before it used up what all of them may cost.
+fn left_out(chain: &Chain) -> Finding {
+    Finding {
+        what: "its chain was not built: those of the certificates before it cost as much as one file may"
+            .to_owned(),
+        place: chain.served.first().map(Certificate::display_name).unwrap_or_default(),
+        repair: "Send this certificate again, with its chain and fewer others.".to_owned(),
+        ..cut_off()
     }
 }
 

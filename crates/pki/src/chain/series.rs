@@ -17,21 +17,56 @@ pub struct Series<'a> {
     anchors: Anchors<'a>,
     crls: &'a [Crl],
     options: Options<'a>,
+    allowance: Allowance,
     memory: Memory,
+}
+
+/// What all chains of a series may cost together: about microseconds of one core. Each search has its own bounds, but who
+/// sends ten thousand certificates asks for ten thousand searches. When it is used up, chains end at their leaves
+/// (`chain.budget`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance(Option<u64>);
+
+impl Allowance {
+    /// For what was taken before, and cost no more than [`Self::OF_FILE`] when it came.
+    pub const UNLIMITED: Self = Self(None);
+    /// For what one file brings: 12,000 signatures with P-256, 3,000 with P-384, many more with RSA.
+    pub const OF_FILE: Self = Self(Some(1_000_000));
+
+    pub(crate) fn is_used_up(self) -> bool {
+        self.0 == Some(0)
+    }
+
+    pub(crate) fn less(self, spent: u64) -> Self {
+        Self(self.0.map(|left| left.saturating_sub(spent)))
+    }
 }
 
 impl<'a> Series<'a> {
     /// Begins with what is known, and what is asked.
     pub fn new(known: Known<'a>, options: Options<'a>) -> Self {
         let Known { intermediates, anchors, crls } = known;
-        Self { pool: Cow::Borrowed(intermediates), anchors, crls, options, memory: Memory::default() }
+        let (pool, memory) = (Cow::Borrowed(intermediates), Memory::default());
+        Self { pool, anchors, crls, options, allowance: Allowance::UNLIMITED, memory }
     }
 
     /// Begins with certificates that are learned one by one, to build what can be served now.
     pub fn learning(pool: Pool, now: UnixTime) -> Self {
         let options = Options::new(now, Purpose::Any);
-        let pool = Cow::Owned(pool);
-        Self { pool, anchors: Anchors::Roots, crls: &[], options, memory: Memory::default() }
+        let (pool, memory) = (Cow::Owned(pool), Memory::default());
+        let allowance = Allowance::UNLIMITED;
+        Self { pool, anchors: Anchors::Roots, crls: &[], options, allowance, memory }
+    }
+
+    /// Bounds what all chains from now on cost together.
+    #[must_use]
+    pub fn within(self, allowance: Allowance) -> Self {
+        Self { allowance, ..self }
+    }
+
+    /// What is left for further chains.
+    pub fn left(&self) -> Allowance {
+        self.allowance
     }
 
     /// Adds an issuer; it may show better ways.
@@ -44,16 +79,19 @@ impl<'a> Series<'a> {
     /// The best chain of one certificate: see [`super::build`].
     pub fn chain(&mut self, leaf: &Certificate) -> Chain {
         let known = Known { intermediates: &self.pool, anchors: self.anchors, crls: self.crls };
-        let mut budget = Budget::new(std::mem::take(&mut self.memory));
+        let is_used_up = self.allowance.is_used_up();
+        let mut budget = Budget::within(self.allowance, std::mem::take(&mut self.memory));
         let best = path::best(leaf, &known, &self.options, &mut budget);
-        let ended = Ended { is_looped: best.is_looped, is_exhausted: best.is_exhausted };
+        let ended = Ended { is_looped: best.is_looped, is_exhausted: best.is_exhausted, is_used_up };
         let mut chain = Chain::from(best);
-        let mut again = Budget::new(budget.memory);
+        self.allowance = budget.left_of(self.allowance);
+        let mut again = Budget::within(self.allowance, budget.memory);
         let obstacle = if ended.is_exhausted { None } else { obstacle(&chain, &self.pool, &mut again) };
         chain.findings = findings(&chain, ended, obstacle.as_ref(), self.options.at, &mut again);
         if let Some(obstacle) = obstacle {
             chain.verdict = Err(obstacle);
         }
+        self.allowance = again.left_of(self.allowance);
         self.memory = again.memory;
         self.memory.forget(leaf);
         chain
@@ -65,6 +103,8 @@ impl<'a> Series<'a> {
 pub(super) struct Ended {
     pub(super) is_looped: bool,
     pub(super) is_exhausted: bool,
+    /// Those before it in the series had left nothing for it.
+    pub(super) is_used_up: bool,
 }
 
 impl From<Best> for Chain {
@@ -170,6 +210,33 @@ mod tests {
         let ca = signed("Below", &key(), ("Issuing", &below), Purpose::Intermediate { path_len: 0 });
         assert_eq!(series.chain(&ca).served.len(), 2);
         assert_eq!(series.memory.signatures(), 1);
+    }
+
+    #[test]
+    fn all_chains_of_a_file_share_one_allowance() {
+        let (above, below) = (key(), key());
+        let known = || {
+            let impostors = (0..4).map(|_| signed("Lost", &key(), ("Root", &above), Purpose::Root));
+            let root = signed("Root", &above, ("Root", &above), Purpose::Root);
+            let issuing = signed("Issuing", &below, ("Root", &above), Purpose::Intermediate { path_len: 0 });
+            Pool::new(impostors.chain([root, issuing]))
+        };
+        let honest = || signed("a", &key(), ("Issuing", &below), Purpose::TlsServer);
+        // Whoever signed it is not here; four bear his name.
+        let lost = || signed("b", &key(), ("Lost", &below), Purpose::TlsServer);
+        let mut series = Series::learning(known(), NOW).within(Allowance(Some(3_000)));
+        assert_eq!(series.chain(&honest()).verdict, Ok(()));
+        let searched = (0..100).take_while(|_| series.chain(&lost()).gap().is_some()).count();
+        assert!((10..16).contains(&searched), "four checks each, about 200 units: {searched}");
+        assert!(series.left().is_used_up());
+        let chain = series.chain(&honest());
+        assert_eq!(chain.verdict.unwrap_err().code, "chain.budget");
+        assert_eq!((chain.served.len(), chain.findings[0].code), (1, "chain.budget"));
+        assert!(chain.findings[0].what.contains("as much as one file may"), "{:?}", chain.findings);
+        // Who did not come in a file has no such bound.
+        let mut series = Series::learning(known(), NOW);
+        assert!((0..100).all(|_| series.chain(&lost()).gap().is_some()));
+        assert_eq!(series.left(), Allowance::UNLIMITED);
     }
 
     #[test]

@@ -191,6 +191,9 @@ fn a_member_that_ends_before_the_leaf_is_told() {
     assert_eq!(codes(&chain), ["chain.expires_before_leaf", "chain.expires_before_leaf"]);
     assert_eq!(chain.ends(), Some(intermediate.not_after()));
     assert!(chain.findings[1].what.ends_with(&format!("good until {}", intermediate.not_after())));
+    for (finding, name) in chain.findings.iter().zip(["Issuing", "Root"]) {
+        assert!(finding.what.starts_with(&format!("the CA certificate “{name}” ends on ")), "{finding:?}");
+    }
     let later = build(&leaf, &pool(&[&intermediate, &anchor]), NOW.plus(15 * DAY));
     assert_eq!(codes(&later), ["chain.expired", "chain.expires_before_leaf"]);
 }

@@ -2,8 +2,8 @@
 //! is trusted, and may it be used as it is meant to be?
 //!
 //! Asked through [`crate::chain::build`]: every way that `search` finds is put to `validate`, and the first that holds is
-//! the chain. Everything together stays within one budget, so that no set of certificates or lists costs more than a few
-//! milliseconds: [`crate::chain::MAX_CHECKS`] signature checks, [`crate::chain::MAX_LENGTH`] certificates to a path.
+//! the chain. Everything together stays within one budget, so that no set of certificates or lists costs more than some
+//! tens of milliseconds: [`crate::chain::MAX_CHECKS`] signature checks, [`crate::chain::MAX_LENGTH`] certificates to a path.
 
 mod facts;
 mod name_constraints;

@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use super::Anchors;
 use super::facts::Facts;
-use crate::chain::{MAX_CHECKS, MAX_LENGTH, Pool};
+use crate::chain::{Allowance, MAX_CHECKS, MAX_LENGTH, Pool};
+use crate::public_key::{Curve, PublicKeyKind};
 use crate::{Certificate, Crl, Fingerprint, KeyId, Refusal, UnixTime};
 
 /// Certificates put on top of a path, at most, in one search: branches that meet again cost no signature checks.
@@ -21,6 +22,11 @@ pub(crate) const MAX_CANDIDATES: usize = 32;
 
 /// Entries of one kind that are remembered from one question to the next, at most.
 const MAX_REMEMBERED: usize = 10_000;
+
+/// What a step costs, in the units of [`Allowance`].
+const STEP_COST: u64 = 5;
+/// Comparisons that cost one unit.
+const COMPARISONS_PER_UNIT: usize = 10;
 
 /// What was found out and holds for other questions over the same certificates, too: nothing is worked out twice.
 #[derive(Default)]
@@ -90,12 +96,14 @@ pub(crate) struct Budget {
     pub(crate) is_exhausted: bool,
     /// Nothing more can be compared, so that no way can be judged any more.
     pub(crate) is_blind: bool,
+    /// What was spent so far, in the units of [`Allowance`].
+    spent: u64,
     /// What need not be spent again.
     pub(crate) memory: Memory,
 }
 
 impl Budget {
-    /// A whole budget; what is in the memory costs nothing.
+    /// A whole budget; what is in the memory costs next to nothing.
     pub(crate) fn new(memory: Memory) -> Self {
         Self {
             checks: MAX_CHECKS,
@@ -103,12 +111,25 @@ impl Budget {
             comparisons: MAX_COMPARISONS,
             is_exhausted: false,
             is_blind: false,
+            spent: 0,
             memory,
         }
     }
 
+    /// A whole budget, or where the allowance is used up, none.
+    pub(crate) fn within(allowance: Allowance, memory: Memory) -> Self {
+        let whole = Self::new(memory);
+        if allowance.is_used_up() { Self { checks: 0, steps: 0, comparisons: 0, ..whole } } else { whole }
+    }
+
+    /// What is left of an allowance after this.
+    pub(crate) fn left_of(&self, allowance: Allowance) -> Allowance {
+        allowance.less(self.spent)
+    }
+
     /// Whether so many comparisons may be made.
     pub(crate) fn charge(&mut self, comparisons: usize) -> bool {
+        self.spent += (comparisons / COMPARISONS_PER_UNIT) as u64;
         self.is_blind |= comparisons > self.comparisons;
         self.is_exhausted |= self.is_blind;
         self.comparisons = self.comparisons.saturating_sub(comparisons);
@@ -136,6 +157,7 @@ impl Budget {
         issuer: &Certificate,
         verify: impl FnOnce(&Certificate) -> bool,
     ) -> bool {
+        self.spent += 1;
         let known = self.memory.checked.entry(signed).or_default();
         let key = issuer.key_id();
         if let Some((_, verifies)) = known.iter().find(|(by, _)| *by == key) {
@@ -146,16 +168,31 @@ impl Budget {
             return false;
         }
         self.checks -= 1;
+        self.spent += check_cost(issuer);
         let verifies = verify(issuer);
         known.push((key, verifies));
         verifies
     }
 
     fn step(&mut self) -> bool {
+        self.spent += STEP_COST;
         let left = self.steps.checked_sub(1);
         self.is_exhausted |= left.is_none();
         self.steps = left.unwrap_or(0);
         left.is_some()
+    }
+}
+
+/// What a check of a signature by this issuer costs, in the units of [`Allowance`].
+fn check_cost(issuer: &Certificate) -> u64 {
+    match issuer.public_key().kind() {
+        PublicKeyKind::Rsa { bits: 0..=3072 } | PublicKeyKind::Ed25519 => 50,
+        PublicKeyKind::Rsa { bits: 3073.. } => 250,
+        PublicKeyKind::Ec(Curve::P256) => 80,
+        PublicKeyKind::Ec(Curve::P384) => 330,
+        PublicKeyKind::Ec(Curve::P521) => 600,
+        // Refused before anything is worked out.
+        PublicKeyKind::Other(_) => 1,
     }
 }
 
@@ -203,7 +240,14 @@ impl Walk<'_, '_> {
             return ControlFlow::Continue(());
         }
         let mut looped = false;
-        if path.len() < MAX_LENGTH && self.budget.step() {
+        if path.len() < MAX_LENGTH {
+            if !self.budget.step() {
+                // Whatever else there is to see costs steps as well.
+                if !grew {
+                    (self.visit)(self.budget, path, End::Stuck)?;
+                }
+                return ControlFlow::Break(());
+            }
             for issuer in &self.candidates(&top).candidates {
                 if !self.budget.is_signed(&top, issuer) {
                     continue;

@@ -235,6 +235,23 @@ fn a_thicket_ends_within_the_budget_and_in_time() {
 }
 
 #[test]
+fn a_ladder_of_twins_is_left_when_the_steps_are_used_up() {
+    // Four rungs of eight certificates each: 4,096 ways to nowhere.
+    let rungs: Vec<Ca> = (0..5).map(|number| ca(&format!("Rung {number}"))).collect();
+    let known =
+        Pool::new(rungs.windows(2).flat_map(|pair| (0..8).map(|extra| pair[1].certify(&pair[0], 9 + extra))));
+    assert_eq!(known.candidates(&rungs[0].leaf()).count(), 8, "twins are certificates of their own");
+    let mut seen = 0;
+    let mut budget = search::Budget::new(search::Memory::default());
+    let up = (&known, Anchors::Roots);
+    search::walk(&rungs[0].leaf(), up, NOW, &mut budget, &mut |_, _, _| {
+        seen += 1;
+        ControlFlow::Continue(())
+    });
+    assert!(budget.is_exhausted && (100..1_001).contains(&seen), "{seen}");
+}
+
+#[test]
 fn a_client_judges_what_is_served() {
     let (root, issuing) = (ca("Root"), ca("Issuing"));
     let (anchor, between, leaf) = (root.root(), root.certify(&issuing, 0), issuing.leaf());

@@ -4,7 +4,7 @@ use domain::{Moment, Random};
 use pki::Certificate;
 use store::Tx;
 
-use super::plan::{Look, make};
+use super::plan::{Asked, Look, make};
 use super::read::BroughtCertificate;
 use super::{Wishes, write};
 use crate::Error;
@@ -20,6 +20,7 @@ pub(crate) fn store(
         .iter()
         .map(|certificate| BroughtCertificate { certificate: certificate.clone(), name: None })
         .collect();
-    let plan = make(tx, &brought, None, &Wishes::default(), (now, Look::Brief))?;
+    let asked = Asked { look: Look::Brief, ..Asked::of_files(now) };
+    let plan = make(tx, &brought, None, &Wishes::default(), asked)?;
     Ok(write::all(tx, &plan, None, now, by)?.new)
 }

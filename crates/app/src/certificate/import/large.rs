@@ -8,11 +8,12 @@ use domain::id::{ImportId, JobId};
 use domain::job::{Job, JobKind, JobState, LEASE};
 use domain::permission::uses;
 use domain::{Actor, Authorized, Moment};
-use pki::{Certificate, Fingerprint, Refusal};
+use pki::chain::Allowance;
+use pki::{Certificate, Fingerprint};
 use store::Tx;
 use store::import::StoredImport;
 
-use super::plan::{Look, hash, make};
+use super::plan::{Asked, Look, hash, make};
 use super::read::BroughtCertificate;
 use super::{Brought, Imported, PreviewHash, Wishes, check, write};
 use crate::certificate::complete::Wanted;
@@ -36,7 +37,7 @@ pub(super) async fn begin(
     if previewed.is_some() || wishes.lineage.is_some() {
         let (brought, wishes, now) = (Arc::clone(brought), wishes.clone(), app.now());
         app.read("certificate.import.plan", move |tx| {
-            let plan = make(tx, &brought.certificates, None, &wishes, (now, Look::Close))?;
+            let plan = make(tx, &brought.certificates, None, &wishes, Asked::of_files(now))?;
             plan.refuse_stray(&wishes)?;
             check::previewed(previewed, hash(&plan, &brought, &wishes))
         })
@@ -86,24 +87,21 @@ pub(crate) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
             store::import::find(tx, &found)?.ok_or_else(|| Error::not_found("import", &found))
         })
         .await?;
-    let contents = std::mem::take(&mut import.contents);
-    let certificates = app.blocking(move || unpack(&contents)).await??;
-    // CAs first, so that each leaf's chain is judged with what came along.
-    let (authorities, leaves): (Vec<_>, Vec<_>) =
-        certificates.into_iter().partition(|one| one.certificate.is_ca());
-    let ordered: Vec<BroughtCertificate> = authorities.into_iter().chain(leaves).collect();
+    let contents: Arc<[u8]> = std::mem::take(&mut import.contents).into();
+    let mut allowance = Allowance::OF_FILE;
     while import.stored < import.total {
-        let part: Vec<_> = ordered.iter().skip(import.stored).take(PART).cloned().collect();
+        let (bytes, from) = (Arc::clone(&contents), import.stored);
+        let part = app.blocking(move || unpack(&bytes, from, PART)).await??;
         if part.is_empty() {
             return Err(Error::internal("a stored import is shorter than it says", &import.id));
         }
-        import = store_part(app, job, import, part).await?;
+        (import, allowance) = store_part(app, job, import, (part, allowance)).await?;
         app.tell(Progress { job: job.id.clone(), state: JobState::Running, text: progress(&import) });
     }
     if !app.config().fetch_missing {
         return Ok(Done::said(result(&import)));
     }
-    let all: Vec<Fingerprint> = ordered.iter().map(|one| one.certificate.fingerprint()).collect();
+    let all = app.blocking(move || fingerprints(&contents)).await??;
     fetch_missing(app, job, &import, all).await
 }
 
@@ -135,7 +133,8 @@ async fn fetch_missing(
 }
 
 fn wanted(tx: &Tx<'_>, all: &[Fingerprint], now: Moment) -> Result<Wanted, Error> {
-    let (mut wanted, mut chains) = (Wanted::default(), Chains::new(tx, now.unix()));
+    let mut wanted = Wanted::default();
+    let mut chains = Chains::new(tx, now.unix()).within(Allowance::OF_FILE);
     for id in all {
         if wanted.is_full() {
             break;
@@ -151,8 +150,8 @@ async fn store_part(
     app: &App,
     job: &Job,
     import: StoredImport,
-    part: Vec<BroughtCertificate>,
-) -> Result<StoredImport, Error> {
+    (part, allowance): (Vec<BroughtCertificate>, Allowance),
+) -> Result<(StoredImport, Allowance), Error> {
     let (job, now, random) = (job.clone(), app.now(), app.random_source());
     let wishes = Wishes {
         friendly_name: import.friendly_name.clone(),
@@ -162,22 +161,22 @@ async fn store_part(
     let mut event = Event::done(now, &Actor::Scheduler, Action::CertificateImport, import.id.as_str())
         .with(Field::Count, part.len());
     event.actor.clone_from(&import.actor);
-    let import = app
+    let stored = app
         .commit("certificate.import.part", move |tx| {
             refuse_lost_lease(tx, &job)?;
-            let plan = make(tx, &part, None, &wishes, (now, Look::Brief))?;
+            let plan = make(tx, &part, None, &wishes, Asked { now, look: Look::Brief, allowance })?;
             let done = write::all(tx, &plan, None, now, (&import.actor, &*random))?;
             let after = counted(&import, part.len(), &done);
             store::import::advance(tx, &after)?;
             store::job::extend(tx, &job.id, job.fence, now.plus(LEASE))?;
             store::job::progress(tx, &job.id, job.fence, &progress(&after))?;
             act::record(tx, &event)?;
-            Ok(after)
+            Ok((after, plan.left))
         })
         .await?;
     app.served_changed();
     app.wake();
-    Ok(import)
+    Ok(stored)
 }
 
 fn counted(import: &StoredImport, part: usize, done: &Imported) -> StoredImport {
@@ -207,10 +206,13 @@ fn result(import: &StoredImport) -> String {
     said
 }
 
-/// Certificates as one text of bytes: name and DER of each, both after their length.
+/// Certificates as one text of bytes: name and DER of each, both after their length. CAs come first, so that each leaf's
+/// chain is judged with what came along.
 fn pack(certificates: &[BroughtCertificate]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(certificates.iter().map(|one| one.certificate.der().len() + 8).sum());
-    for one in certificates {
+    let (authorities, leaves): (Vec<_>, Vec<_>) =
+        certificates.iter().partition(|one| one.certificate.is_ca());
+    for one in authorities.into_iter().chain(leaves) {
         for part in [one.name.as_deref().unwrap_or_default().as_bytes(), one.certificate.der()] {
             // A file has at most ten million bytes.
             bytes.extend((part.len() as u32).to_be_bytes());
@@ -220,26 +222,47 @@ fn pack(certificates: &[BroughtCertificate]) -> Vec<u8> {
     bytes
 }
 
-fn unpack(mut bytes: &[u8]) -> Result<Vec<BroughtCertificate>, Error> {
-    let mut certificates = Vec::new();
-    while !bytes.is_empty() {
-        let (name, der) = (next(&mut bytes), next(&mut bytes));
-        let name = name.and_then(|name| String::from_utf8(name.to_vec()).ok());
-        let read = der.ok_or_else(broken).and_then(Certificate::parse);
-        let certificate =
-            read.map_err(|refusal| Error::internal("a stored import cannot be read", &refusal))?;
-        certificates.push(BroughtCertificate { certificate, name: name.filter(|name| !name.is_empty()) });
+/// So many of them, after the first `from`: never all at once, because read they take several times as much memory.
+fn unpack(bytes: &[u8], from: usize, count: usize) -> Result<Vec<BroughtCertificate>, Error> {
+    let part = Packed(bytes).skip(from).take(count);
+    part.map(|one| {
+        let (name, der) = one?;
+        let certificate = Certificate::parse(der)
+            .map_err(|refusal| Error::internal("a stored import cannot be read", &refusal))?;
+        let name = String::from_utf8(name.to_vec()).ok().filter(|name| !name.is_empty());
+        Ok(BroughtCertificate { certificate, name })
+    })
+    .collect()
+}
+
+fn fingerprints(bytes: &[u8]) -> Result<Vec<Fingerprint>, Error> {
+    Packed(bytes).map(|one| one.map(|(_, der)| Fingerprint::of_der(der))).collect()
+}
+
+/// What [`pack`] wrote.
+struct Packed<'a>(&'a [u8]);
+
+impl<'a> Packed<'a> {
+    fn part(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.0.split_first_chunk::<4>()?;
+        let (part, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        self.0 = rest;
+        Some(part)
     }
-    Ok(certificates)
 }
 
-fn broken() -> Refusal {
-    Refusal::new("der.truncated", "a certificate is cut short", "Import the files again.")
-}
+impl<'a> Iterator for Packed<'a> {
+    /// Name and DER.
+    type Item = Result<(&'a [u8], &'a [u8]), Error>;
 
-fn next<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, rest) = bytes.split_first_chunk::<4>()?;
-    let (part, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-    *bytes = rest;
-    Some(part)
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let pair = self.part().zip(self.part());
+        if pair.is_none() {
+            self.0 = &[];
+        }
+        Some(pair.ok_or_else(|| Error::internal("a stored import cannot be read", &"it is cut short")))
+    }
 }

@@ -179,7 +179,7 @@ async fn take(
     let imported = app
         .commit("certificate.import", move |tx| {
             let key = chosen.and_then(|id| brought.key(&id));
-            let plan = plan::make(tx, &brought.certificates, key, &wishes, (now, plan::Look::Close))?;
+            let plan = plan::make(tx, &brought.certificates, key, &wishes, plan::Asked::of_files(now))?;
             plan.refuse_stray(&wishes)?;
             check::previewed(previewed, plan::hash(&plan, &brought, &wishes))?;
             let mut imported = write::all(tx, &plan, made.as_ref(), now, (&actor, &*random))?;

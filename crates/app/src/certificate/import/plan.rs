@@ -2,13 +2,15 @@
 //! preview shows a plan, and the import carries one out.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use domain::Moment;
 use domain::certificate::{CertificateEntry, CertificateState, NotCurrent, Source, plan_current, uncovered};
 use domain::csr::CsrEntry;
+use domain::id::LineageId;
 use domain::key::{Key, KeyState};
 use domain::lineage::Lineage;
-use pki::chain::Chain;
+use pki::chain::{Allowance, Chain};
 use pki::identity::sha256;
 use pki::name::inert;
 use pki::{Certificate, Finding, KeyId, SubjectAltName};
@@ -28,6 +30,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What would become of the private key.
     pub key: Option<KeyPlan>,
+    /// What is left for the chains of what came in the same files.
+    pub(super) left: Allowance,
 }
 
 /// What would be done with one certificate.
@@ -137,6 +141,21 @@ pub(super) enum Look {
     Brief,
 }
 
+/// When the plan is made, how closely is looked, and what the chains may cost.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) now: Moment,
+    pub(super) look: Look,
+    pub(super) allowance: Allowance,
+}
+
+impl Asked {
+    /// For all that the files hold.
+    pub(super) fn of_files(now: Moment) -> Self {
+        Self { now, look: Look::Close, allowance: Allowance::OF_FILE }
+    }
+}
+
 /// Decides. `brought_key` is the private key that is taken; with a friendly name in the wishes it gets that.
 ///
 /// # Errors
@@ -146,7 +165,7 @@ pub(super) fn make(
     certificates: &[BroughtCertificate],
     brought_key: Option<&BroughtKey>,
     wishes: &Wishes,
-    (now, look): (Moment, Look),
+    Asked { now, look, allowance }: Asked,
 ) -> Result<Plan, Error> {
     let key = brought_key.map(|key| plan_key(tx, key, certificates, wishes)).transpose()?;
     let named = match &wishes.lineage {
@@ -159,15 +178,18 @@ pub(super) fn make(
         named,
         brought: brought_key.map(|brought| brought.private.id()),
         key: key.as_ref(),
-        chains: Chains::with(tx, certificates.iter().map(|one| &one.certificate), now.unix()),
+        chains: Chains::with(tx, certificates.iter().map(|one| &one.certificate), now.unix())
+            .within(allowance),
         now,
         look,
         currents: HashMap::new(),
+        lineages: HashMap::new(),
         founded: Vec::new(),
     };
     let steps = certificates.iter().enumerate();
     let steps = steps.map(|(index, one)| planner.step(index, one)).collect::<Result<_, _>>()?;
-    Ok(Plan { steps, key })
+    let left = planner.chains.left();
+    Ok(Plan { steps, key, left })
 }
 
 fn plan_key(
@@ -251,6 +273,8 @@ struct Planner<'a> {
     look: Look,
     /// What would be current after the steps so far.
     currents: HashMap<String, Certificate>,
+    /// The lineages that have certificates of a key: many certificates of one are asked about once.
+    lineages: HashMap<KeyId, Rc<[LineageId]>>,
     /// Lineages that the steps so far would found: the step, and the certificate.
     founded: Vec<(usize, Certificate)>,
 }
@@ -277,7 +301,7 @@ impl Planner<'_> {
         let look = if index < FEW { self.look } else { Look::Brief };
         let (chain, findings) = match (look, key) {
             (Look::Close, _) | (Look::Brief, KeyFrom::Files | KeyFrom::Here) => {
-                self.judged(&entry, series.as_ref())?
+                self.judged(&entry, series.as_ref(), look)?
             }
             (Look::Brief, KeyFrom::Nowhere) => (Chain::unsought(certificate.clone()), Vec::new()),
         };
@@ -355,10 +379,12 @@ impl Planner<'_> {
         &mut self,
         entry: &CertificateEntry,
         series: Option<&Series>,
+        look: Look,
     ) -> Result<(Chain, Vec<Finding>), Error> {
         let chain = self.chains.of(&entry.certificate)?;
         let mut findings = findings(entry, &chain, self.now);
-        if !self.is_founded_with(&entry.key()) {
+        // A key in two hands is a warning, and decides nothing.
+        if look == Look::Close && !self.is_founded_with(&entry.key()) {
             let lineage = series.and_then(Series::lineage).map(|lineage| &lineage.id);
             findings.extend(shared::finding(self.tx, &entry.certificate, lineage)?);
         }
@@ -422,18 +448,17 @@ impl Planner<'_> {
 
     /// The lineage that a leaf belongs to: the one that it is in, or that was named for it, or that of the request that
     /// it answers, or of its key's certificate.
-    fn series_of(&self, leaf: &Certificate, found: &Found) -> Result<Option<Series>, Error> {
+    fn series_of(&mut self, leaf: &Certificate, found: &Found) -> Result<Option<Series>, Error> {
         // What is here stays where it is: another lineage may serve it.
         if let Some(own) = found.known.as_ref().and_then(|known| known.lineage.as_ref())
             && let Some(lineage) = store::lineage::find(self.tx, own)?
         {
             return Ok(Some(Series::Lineage(Box::new(lineage))));
         }
-        let by_key = store::certificate::some_by_key(self.tx, &leaf.key_id(), shared::SAME_KEY)?;
+        let by_key = self.lineages_of(&leaf.key_id())?;
         if let Some(named) = &self.named {
             let mut requests = found.requests.iter().filter_map(|request| request.lineage.as_ref());
-            let mut held = by_key.iter().filter_map(|entry| entry.lineage.as_ref());
-            let has_its_key = requests.any(|id| *id == named.id) || held.any(|id| *id == named.id);
+            let has_its_key = requests.any(|id| *id == named.id) || by_key.contains(&named.id);
             if has_its_key || is_alike(leaf, named) {
                 return Ok(Some(Series::Lineage(Box::new(named.clone()))));
             }
@@ -447,9 +472,9 @@ impl Planner<'_> {
                 return Ok(Some(Series::Lineage(Box::new(lineage))));
             }
         }
-        for id in by_key.into_iter().filter_map(|entry| entry.lineage) {
+        for id in by_key.iter() {
             // One that was removed meanwhile, or that has other names, is not this one's.
-            let lineage = store::lineage::find(self.tx, &id)?;
+            let lineage = store::lineage::find(self.tx, id)?;
             if let Some(lineage) = lineage.filter(|lineage| uncovered(leaf, &lineage.names).is_none()) {
                 return Ok(Some(Series::Lineage(Box::new(lineage))));
             }
@@ -459,6 +484,16 @@ impl Planner<'_> {
             founder.key_id() == leaf.key_id() && uncovered(leaf, founder.names()).is_none()
         });
         Ok(same.map(|(step, _)| Series::FoundedBy(*step)))
+    }
+
+    fn lineages_of(&mut self, key: &KeyId) -> Result<Rc<[LineageId]>, Error> {
+        if let Some(known) = self.lineages.get(key) {
+            return Ok(Rc::clone(known));
+        }
+        let found: Rc<[LineageId]> =
+            store::certificate::lineages_of_key(self.tx, key, shared::SAME_KEY)?.into();
+        self.lineages.insert(*key, Rc::clone(&found));
+        Ok(found)
     }
 
     fn fate(

@@ -9,7 +9,7 @@ use domain::permission::uses;
 use pki::{Fingerprint, KeyAlgorithm, KeyId};
 use store::Tx;
 
-use super::{Brought, FEW, Import, Plan, PreviewHash, Wishes, check, plan, read};
+use super::{Brought, FEW, Import, Plan, PreviewHash, Wishes, check, plan, read, shared};
 use crate::{App, Error, act, key};
 
 /// What was found, and what would be done with it.
@@ -41,7 +41,7 @@ pub struct PreviewedKey {
     pub name: Option<String>,
     /// The certificates of the files that it belongs to.
     pub fits: Vec<Fingerprint>,
-    /// The certificates here that it belongs to, with their friendly names.
+    /// Certificates here that it belongs to, with their friendly names; of very many only the first.
     pub fits_here: Vec<(Fingerprint, String)>,
     /// The label under which it is here already.
     pub here: Option<String>,
@@ -113,7 +113,7 @@ async fn read_plan(
     let (brought, wishes, now) = (Arc::clone(brought), wishes.clone(), app.now());
     app.read("certificate.preview", move |tx| {
         let key = chosen.and_then(|id| brought.key(&id));
-        let planned = plan::make(tx, &brought.certificates, key, &wishes, (now, plan::Look::Close));
+        let planned = plan::make(tx, &brought.certificates, key, &wishes, plan::Asked::of_files(now));
         let planned = match planned.and_then(|plan| plan.refuse_stray(&wishes).map(|()| plan)) {
             Err(error @ (Error::Refused(_) | Error::Conflict(_))) => Err(error),
             planned => Ok(planned?),
@@ -128,7 +128,7 @@ fn previewed(tx: &Tx<'_>, brought: &Brought, key: &super::BroughtKey) -> Result<
     let id = key.private.id();
     let of_key = brought.certificates.iter().filter(|one| one.certificate.key_id() == id);
     let fits: Vec<Fingerprint> = of_key.map(|one| one.certificate.fingerprint()).collect();
-    let known = store::certificate::by_key(tx, &id)?.into_iter();
+    let known = store::certificate::some_by_key(tx, &id, shared::SAME_KEY)?.into_iter();
     let known = known.filter(|entry| !fits.contains(&entry.fingerprint()));
     let here = store::key::find(tx, &id)?.filter(|key: &Key| key.state != KeyState::Destroyed);
     Ok(PreviewedKey {
