@@ -30,6 +30,7 @@ const TARGETS: &[Target] = &[
     Target { name: "pkcs12", longest: 16_384 },
     Target { name: "jks", longest: 16_384 },
     Target { name: "chain", longest: 1_024 },
+    Target { name: "forms", longest: 16_384 },
 ];
 
 const SECONDS: u32 = 30;

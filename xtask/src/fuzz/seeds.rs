@@ -73,6 +73,23 @@ const CA_SETTINGS: &str = "[ca]\ndefault_ca=x\n[x]\ndatabase=index.txt\ndefault_
 const CA_INDEX: &str = "R\t301231235959Z\t261101000000Z,keyCompromise\t1234\tunknown\t/CN=x\n\
     R\t301231235959Z\t261102000000Z\t1235\tunknown\t/CN=y\n";
 
+/// Forms with files as browsers and programs send them, after a line with their `Content-Type`.
+const FORMS: &[(&str, &str)] = &[
+    (
+        "browser",
+        "multipart/form-data; boundary=----WebKitFormBoundaryx\n------WebKitFormBoundaryx\r\n\
+         Content-Disposition: form-data; name=\"_csrf\"\r\n\r\nabc\r\n------WebKitFormBoundaryx\r\n\
+         Content-Disposition: form-data; name=\"files\"; filename=\"a \\\"b\\\".pem\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n-----BEGIN\r\n--x\r\n------WebKitFormBoundaryx--\r\n",
+    ),
+    (
+        "curl",
+        "Multipart/Form-Data; charset=utf-8; boundary=\"a b\"\nbefore\r\n--a b  \r\n\
+         content-disposition:form-data;filename=;name=f\r\n\r\n\r\n--a b--\r\nafter",
+    ),
+    ("none", "multipart/form-data; boundary=X\n--X--"),
+];
+
 /// Fills a folder with one folder for each target; once.
 pub fn write(root: &Path, folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
@@ -97,6 +114,9 @@ pub fn write(root: &Path, folder: &Path) -> anyhow::Result<()> {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         read(&mut command(&unfinished, "openssl", &arguments))
             .context("could not make files to begin with")?;
+    }
+    for (name, form) in FORMS {
+        fs::write(unfinished.join("forms").join(name), form)?;
     }
     fs::rename(&unfinished, folder).context("could not put the seeds in their place")
 }
