@@ -8,7 +8,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use claviger_app::certificate::{self, Consequences, Import, ImportFile, Imported, Preview, Wishes};
-use claviger_app::filter::{CertificateFilter, CsrFilter, KeyFilter};
+use claviger_app::filter::{CertificateFilter, CsrFilter, KeyFilter, LineageFilter};
 use claviger_app::lineage::{self, Adopt, LineageView, NewLineage};
 use claviger_app::testing::Fixture;
 use claviger_app::{Error, Page, csr, key};
@@ -318,6 +318,26 @@ async fn a_request_that_was_marked_can_be_given_up_while_its_order_is_under_way(
         assert!(found(&house, &id).await.order.is_none());
         renewed(&house, &id).await;
         assert_eq!(code(csr::withdraw(app, &by, &request).await), "csr.state");
+    }
+}
+
+#[tokio::test]
+async fn no_lineage_is_founded_on_what_has_expired() {
+    for house in houses().await {
+        let (app, by) = (&house.fixture.app, service_administrator());
+        let key = TestSigner::ec();
+        let old = leaf(&["old.example"], key.public_key(), 0);
+        house.clock.advance(DAY);
+        let imported = import(&house, input(&[&old], Some(&key), None)).await.unwrap();
+        assert!(imported.became_current.is_empty() && imported.certificates[0].lineage.is_none());
+        let wishes = Adopt { name: Some("old".to_owned()), ..Adopt::default() };
+        let refused = lineage::adopt(app, &by, &old.fingerprint(), wishes).await.unwrap_err();
+        assert_eq!(refused.code(), "cert.expired");
+        let Error::Conflict(refusal) = refused else { panic!("{refused:?}") };
+        assert!(refusal.repair.contains("new lineage"), "{refusal:?}");
+        assert!(served(&house, "old.example").await.is_none());
+        let page = lineage::list(app, &see(&house), LineageFilter::default(), Page::first(10)).await.unwrap();
+        assert!(page.is_empty(), "nothing half-done");
     }
 }
 

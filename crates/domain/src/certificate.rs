@@ -69,7 +69,7 @@ impl CertificateEntry {
     }
 }
 
-/// Why a certificate does not become current by itself.
+/// Why a certificate does not become current by itself, or is put to no use by a person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotCurrent {
     /// Its private key is not here.
@@ -102,26 +102,37 @@ pub fn all_uncovered<'a>(
     names.iter().filter(|name| !certificate.names().contains(name))
 }
 
-/// Decides whether a new certificate becomes its lineage's current one (DESIGN section 9). `names` are the lineage's: a
-/// name that is served must not vanish.
+/// Decides whether a person may put a certificate to use: for a lineage with these names, of which none may vanish; as the
+/// default certificate, or the first of a new lineage, where there are none.
+pub fn plan_use(
+    entry: &CertificateEntry,
+    findings: &[Finding],
+    names: &[SubjectAltName],
+) -> Result<(), NotCurrent> {
+    if !entry.has_key {
+        return Err(NotCurrent::NoKey);
+    }
+    if entry.state == CertificateState::Revoked {
+        return Err(NotCurrent::Revoked);
+    }
+    if let Some(error) = findings.iter().find(|finding| finding.severity == Severity::Error) {
+        return Err(NotCurrent::Finding(error.what.clone()));
+    }
+    match uncovered(&entry.certificate, names) {
+        Some(missing) => Err(NotCurrent::Names(missing.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// Decides whether a new certificate becomes its lineage's current one by itself (DESIGN section 9). `names` are the
+/// lineage's: a name that is served must not vanish.
 pub fn plan_current(
     new: &CertificateEntry,
     findings: &[Finding],
     before: Option<&Certificate>,
     names: &[SubjectAltName],
 ) -> Result<(), NotCurrent> {
-    if !new.has_key {
-        return Err(NotCurrent::NoKey);
-    }
-    if new.state == CertificateState::Revoked {
-        return Err(NotCurrent::Revoked);
-    }
-    if let Some(error) = findings.iter().find(|finding| finding.severity == Severity::Error) {
-        return Err(NotCurrent::Finding(error.what.clone()));
-    }
-    if let Some(missing) = uncovered(&new.certificate, names) {
-        return Err(NotCurrent::Names(missing.to_string()));
-    }
+    plan_use(new, findings, names)?;
     match before {
         Some(before) if new.certificate.not_after() <= before.not_after() => Err(NotCurrent::EndsEarlier),
         Some(_) | None => Ok(()),

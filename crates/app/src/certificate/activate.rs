@@ -10,7 +10,7 @@ use domain::permission::uses;
 use domain::renewal::due_at;
 use domain::target::{Deployment, DeploymentState};
 use domain::{Authorized, Moment, Random};
-use pki::{Fingerprint, Severity};
+use pki::Fingerprint;
 use store::Tx;
 
 use crate::{App, Error, act, job, key, setting};
@@ -33,9 +33,7 @@ pub async fn activate(
                 let what = "the certificate belongs to no lineage";
                 return Err(Error::conflict("lineage.none", what, "Make a lineage from it first."));
             };
-            if let Some(error) = view.findings.iter().find(|finding| finding.severity == Severity::Error) {
-                return Err(Error::conflict(error.code, error.what.clone(), error.repair.clone()));
-            }
+            super::refuse_errors(&view.findings)?;
             refuse_lost_names(&lineage, &view.entry)?;
             make_current(tx, &lineage, &view.entry, now, (&actor, &*random))?;
             end_order(tx, &lineage, &view.entry)?;

@@ -4,7 +4,7 @@ use domain::Authorized;
 use domain::audit::{Action, Event};
 use domain::certificate::CertificateState;
 use domain::permission::uses;
-use pki::{Fingerprint, Severity};
+use pki::Fingerprint;
 
 use crate::{App, Error, act, key, setting};
 
@@ -23,9 +23,7 @@ pub async fn set_default(
             key::refuse_to_serve_with(tx, &entry.key())?;
             super::refuse_revoked(&entry)?;
             let view = super::view(tx, entry, now)?;
-            if let Some(error) = view.findings.iter().find(|finding| finding.severity == Severity::Error) {
-                return Err(Error::conflict(error.code, error.what.clone(), error.repair.clone()));
-            }
+            super::refuse_errors(&view.findings)?;
             if view.entry.state == CertificateState::Retired {
                 // What is served is not hidden.
                 store::certificate::set_state(tx, &id, CertificateState::Issued)?;

@@ -93,6 +93,14 @@ pub(crate) fn view_among(
     })
 }
 
+/// Refuses a certificate with an error: nobody who looks would take it.
+pub(crate) fn refuse_errors(findings: &[Finding]) -> Result<(), Error> {
+    match findings.iter().find(|finding| finding.severity == Severity::Error) {
+        Some(error) => Err(Error::conflict(error.code, error.what.clone(), error.repair.clone())),
+        None => Ok(()),
+    }
+}
+
 /// What is wrong with a certificate: in itself, in its chain, and that its key is not here. CA certificates of
 /// others have no key here and need none.
 pub(crate) fn findings(entry: &CertificateEntry, chain: &Chain, now: Moment) -> Vec<Finding> {

@@ -12,7 +12,7 @@ use store::Tx;
 
 use super::LineageView;
 use super::update::{LineageChange, change};
-use crate::{App, Error, act, key, setting};
+use crate::{App, Error, act, certificate, key, setting};
 
 /// How a certificate is carried on.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Adopt {
     pub change: LineageChange,
 }
 
-/// Makes a lineage from a certificate whose key is here, or changes the one that it has.
+/// Makes a lineage from a certificate whose key is here and that can be served, or changes the one that it has.
 pub async fn adopt(
     app: &App,
     by: &Authorized<uses::ManageTlsCertificates>,
@@ -42,7 +42,10 @@ pub async fn adopt(
                 };
                 let lineage = match known {
                     Some(lineage) => lineage.id,
-                    None => found(tx, &entry, IssuerId::of("manual"), now, (&actor.name(), &*random))?.id,
+                    None => {
+                        refuse_unsound(tx, &entry, now)?;
+                        found(tx, &entry, IssuerId::of("manual"), now, (&actor.name(), &*random))?.id
+                    }
                 };
                 let mut wanted = wishes.change.clone();
                 wanted.name = wishes.name.clone().or(wanted.name);
@@ -59,6 +62,23 @@ pub async fn adopt(
         super::list::load(app, &lineage).await
     })
     .await
+}
+
+/// What is founded on is served at once: an expired certificate, or one with another error, would take the place of
+/// what is served for its names now.
+fn refuse_unsound(tx: &Tx<'_>, entry: &CertificateEntry, now: Moment) -> Result<(), Error> {
+    let view = certificate::view(tx, entry.clone(), now)?;
+    certificate::refuse_errors(&view.findings).map_err(|error| match error {
+        Error::Conflict(refusal) if refusal.code == "cert.expired" => {
+            let repair = "Make a new lineage for its names: its first certificate is ordered at once.";
+            Error::conflict(
+                refusal.code,
+                format!("this certificate cannot be carried on: {}", refusal.what),
+                repair,
+            )
+        }
+        other => other,
+    })
 }
 
 /// Founds a lineage on a certificate: named like it, bound to the edge if it has a DNS name, current at once.
@@ -79,7 +99,7 @@ pub(crate) fn found(
     store::lineage::insert(tx, &lineage)?;
     store::certificate::set_lineage(tx, &entry.fingerprint(), Some(&lineage.id))?;
     let entry = CertificateEntry { lineage: Some(lineage.id.clone()), ..entry.clone() };
-    crate::certificate::make_current(tx, &lineage, &entry, now, by)?;
+    certificate::make_current(tx, &lineage, &entry, now, by)?;
     store::lineage::find(tx, &lineage.id)?.ok_or_else(|| Error::not_found("lineage", &lineage.id))
 }
 

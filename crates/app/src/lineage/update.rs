@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::audit::{Action, Event, Field};
 use domain::id::{IssuerId, LineageId, ProfileId, TargetId, TokenId};
 use domain::key::{Exportable, parse_label};
-use domain::lineage::{AtRenewal, Backend, Lineage};
+use domain::lineage::{AtRenewal, Backend, Lineage, Revision};
 use domain::permission::uses;
 use domain::{Authorized, Moment, Random};
 use pki::KeyAlgorithm;
@@ -19,6 +19,8 @@ use crate::{App, Error, act};
 /// What is to change; what is none stays.
 #[derive(Clone, Debug, Default)]
 pub struct LineageChange {
+    /// The state that whoever wishes it saw; with none it is changed whatever it is now.
+    pub seen: Option<Revision>,
     /// The name.
     pub name: Option<String>,
     /// For whom it speaks.
@@ -76,14 +78,16 @@ pub(super) fn change(
     by: (&str, &dyn Random),
 ) -> Result<Lineage, Error> {
     let before = store::lineage::find(tx, id)?.ok_or_else(|| Error::not_found("lineage", id))?;
+    if wanted.seen.is_some_and(|seen| seen != before.revision()) {
+        return Err(changed());
+    }
     let after = apply(before.clone(), wanted)?;
     if after.name != before.name {
         refuse_taken_name(tx, &after.name)?;
     }
     check_references(tx, &after)?;
     if !store::lineage::update(tx, &after)? {
-        let what = "somebody else changed this lineage at the same time";
-        return Err(Error::conflict("lineage.changed", what, "Look at it again, then repeat your change."));
+        return Err(changed());
     }
     let gone: Vec<&TargetId> =
         before.targets.iter().filter(|target| !after.targets.contains(target)).collect();
@@ -100,6 +104,12 @@ pub(super) fn change(
         }
     }
     Ok(after)
+}
+
+/// Nobody's change is overwritten by somebody who has not seen it.
+fn changed() -> Error {
+    let what = "somebody changed this lineage since you looked at it";
+    Error::conflict("lineage.changed", what, "Look at it again, then repeat your change.")
 }
 
 fn apply(mut lineage: Lineage, wanted: &LineageChange) -> Result<Lineage, Error> {

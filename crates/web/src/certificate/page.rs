@@ -16,6 +16,7 @@ use app::lineage::LineageView;
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
+use domain::certificate::plan_use;
 use domain::csr::CsrState;
 use domain::permission::uses;
 use domain::{Moment, Permission};
@@ -158,6 +159,7 @@ async fn elsewhere(
 
 fn row(view: &CertificateView, ticks: &Ticks, now: Moment) -> Row {
     let certificate = &view.entry.certificate;
+    let is_usable = plan_use(&view.entry, &view.findings, &[]).is_ok();
     Row {
         id: view.entry.fingerprint().to_string(),
         name: Dotted::new(&name_of(&view.entry)),
@@ -168,7 +170,7 @@ fn row(view: &CertificateView, ticks: &Ticks, now: Moment) -> Row {
         ends: When::unix(certificate.not_after(), now),
         names: alternative_names(certificate.names()).iter().map(|name| in_two(name)).collect(),
         has_key: view.entry.has_key,
-        can_be_default: view.entry.has_key && !certificate.is_ca(),
+        can_be_default: view.is_default || is_usable && !certificate.is_ca(),
         is_default: view.is_default,
         is_ticked: ticks.holds(&view.entry.fingerprint()),
     }

@@ -53,6 +53,9 @@ pub struct AskedLineages {
 pub struct LineageJson {
     /// The id.
     id: String,
+    /// Names the state of all that can be changed here; a renewal leaves it as it is. Sent along with a change, it refuses
+    /// that one if somebody changed the lineage in between.
+    revision: String,
     /// The name.
     name: String,
     /// The subject in text.
@@ -239,6 +242,9 @@ pub struct NewLineageJson {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LineageChangeJson {
+    /// The `revision` that was seen. If the lineage has another one by now, nothing is changed: 409 `lineage.changed`. Left
+    /// out, it is changed whatever it is now.
+    revision: Option<String>,
     /// The name.
     name: Option<String>,
     /// For whom it speaks.
@@ -384,6 +390,8 @@ fn new(input: NewLineageJson) -> Result<NewLineage, Problem> {
 
 fn change(input: LineageChangeJson) -> Result<LineageChange, Problem> {
     Ok(LineageChange {
+        // An empty text is a client's mistake: taken for none it would overwrite what it should not.
+        seen: input.revision.as_deref().map(|text| parse("revision", text)).transpose()?,
         name: input.name,
         owner: input.owner,
         issuer: parse_some("issuer", input.issuer.as_deref())?,
@@ -409,6 +417,7 @@ fn json(view: LineageView) -> LineageJson {
     let lineage = view.lineage;
     LineageJson {
         id: lineage.id.to_string(),
+        revision: lineage.revision().to_string(),
         name: lineage.name,
         subject: lineage.subject.to_string(),
         subject_attributes: wire::attributes(&lineage.subject),

@@ -4,6 +4,8 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use domain::connector::{Field, FieldKind, Need, Secrecy};
 
+use crate::page::words::{listed, safe};
+
 /// What somebody can choose.
 #[derive(Clone, Debug)]
 pub struct Choice {
@@ -142,6 +144,25 @@ impl Input {
         self
     }
 
+    /// Says beside it what is stored now, where somebody else was faster. Secrets and files are not told.
+    #[must_use]
+    pub fn stored(mut self, values: &[String]) -> Self {
+        let shown: Vec<String> = match &self.control {
+            Control::Select(choices) | Control::Radios(choices) | Control::Checks(choices) => {
+                let label = |value: &String| choices.iter().find(|choice| choice.value == *value);
+                values
+                    .iter()
+                    .map(|value| label(value).map_or_else(|| safe(value), |it| it.label.clone()))
+                    .collect()
+            }
+            Control::Check => vec![if values.is_empty() { "no" } else { "yes" }.to_owned()],
+            Control::Line("password") | Control::Files => return self,
+            Control::Line(_) | Control::Area(_) => values.iter().map(|value| safe(value)).collect(),
+        };
+        self.wrong.push(format!("Stored now: {}.", listed(&shown)));
+        self
+    }
+
     /// Its name, as the form sends it.
     pub fn name(&self) -> &str {
         &self.name
@@ -207,6 +228,24 @@ mod tests {
             assert!(html.contains(part), "{part} in {html}");
         }
         assert!(html.contains(r#"aria-invalid="true""#) && !html.contains("<long>"), "{html}");
+    }
+
+    #[test]
+    fn what_is_stored_now_stands_beside_what_was_typed() {
+        let stored = |input: Input, values: &[&str]| {
+            let values: Vec<String> = values.iter().map(|&value| value.to_owned()).collect();
+            input.stored(&values).to_string()
+        };
+        let line = stored(Input::line("b", "Behind").value("mine"), &["<theirs>"]);
+        assert!(line.contains(r#"value="mine""#) && line.contains("Stored now: &#60;theirs&#62;."), "{line}");
+        let choices = || vec![choice("edge", "This edge"), choice("n", "nginx")];
+        let checks = stored(Input::new("t", "Targets", Control::Checks(choices())), &["edge", "gone"]);
+        assert!(checks.contains("Stored now: This edge and gone."), "{checks}");
+        let none = stored(Input::new("t", "Targets", Control::Checks(choices())), &[]);
+        assert!(none.contains("Stored now: nothing."), "{none}");
+        let check = stored(Input::new("p", "PROXY", Control::Check), &["yes"]);
+        assert!(check.contains("Stored now: yes."), "{check}");
+        assert!(!stored(Input::secret("s", "PIN"), &["hunter2"]).contains("hunter2"));
     }
 
     #[test]

@@ -2,17 +2,19 @@
 
 use app::certificate::{CertificateView, Missing};
 use askama::Template;
-use domain::certificate::Source;
+use domain::certificate::{NotCurrent, Source, plan_use};
 use domain::permission::uses;
 use domain::target::EndpointSeen;
 use domain::{Moment, Permission};
-use pki::{Certificate, Finding, Fingerprint, Severity};
+use pki::{Certificate, Finding, Fingerprint};
 
 use crate::body::Id;
 use crate::page::chain::{self, Picture};
 use crate::page::finding::{Badge, Note};
 use crate::page::rows::{CertificateLine, EndpointLine, Fact, name_of};
-use crate::page::words::{alternative_names, listed, safe, subject_lines, title, usage_words};
+use crate::page::words::{
+    alternative_names, listed, safe, subject_lines, title, usage_words, with_readable_moments,
+};
 use crate::page::{Frame, Page, Place, Visit, When, render};
 
 #[derive(Template)]
@@ -36,6 +38,8 @@ struct CertificatePage {
     can_adopt: bool,
     can_remove: bool,
     is_factory: bool,
+    /// Why something that is usual is not offered.
+    why_not: Option<String>,
 }
 
 /// `GET /certificates/{id}`.
@@ -57,7 +61,7 @@ fn page(frame: Frame, view: &CertificateView) -> CertificatePage {
     let now = frame.now;
     let certificate = &view.entry.certificate;
     let fingerprint = view.entry.fingerprint();
-    let is_sound = view.findings.iter().all(|finding| finding.severity < Severity::Error);
+    let uses = Uses::new(view);
     CertificatePage {
         words: words(view, now),
         id: fingerprint.to_string(),
@@ -74,12 +78,45 @@ fn page(frame: Frame, view: &CertificateView) -> CertificatePage {
         until: When::unix(certificate.not_after(), now),
         colons: fingerprint.to_colons(),
         history: view.history.iter().map(|entry| CertificateLine::new(entry, now)).collect(),
-        can_be_default: view.entry.has_key && !certificate.is_ca() && !view.is_default && is_sound,
-        can_activate: view.lineage.is_some() && !view.is_current && view.entry.has_key && is_sound,
-        can_adopt: view.lineage.is_none() && view.entry.has_key && !certificate.is_ca() && !view.is_factory,
+        can_be_default: uses.default == Some(Ok(())),
+        can_activate: uses.lineage == Some(Ok(())),
+        can_adopt: uses.new_lineage == Some(Ok(())),
+        why_not: uses.why_not(),
         can_remove: !view.is_factory && !view.is_default && !view.is_current,
         is_factory: view.is_factory,
         frame,
+    }
+}
+
+/// What a certificate could be put to and is not: none where nobody would think of it, otherwise whether it may.
+struct Uses {
+    default: Option<Result<(), NotCurrent>>,
+    lineage: Option<Result<(), NotCurrent>>,
+    new_lineage: Option<Result<(), NotCurrent>>,
+}
+
+impl Uses {
+    fn new(view: &CertificateView) -> Self {
+        let plan = |names: &[_]| plan_use(&view.entry, &view.findings, names);
+        let is_leaf = !view.entry.certificate.is_ca();
+        let own = view.lineage.as_ref();
+        Self {
+            default: (is_leaf && !view.is_default).then(|| plan(&[])),
+            lineage: own.filter(|_| !view.is_current).map(|lineage| plan(&lineage.names)),
+            new_lineage: (is_leaf && own.is_none() && !view.is_factory).then(|| plan(&[])),
+        }
+    }
+
+    /// The reason in words; that of all uses before that of one.
+    fn why_not(self) -> Option<String> {
+        let of_any = [self.default, self.new_lineage].into_iter().flatten().find_map(Result::err);
+        let of_one = self.lineage.and_then(Result::err);
+        let (what, why) = match (of_any, of_one) {
+            (Some(why), _) => ("It can be put to no further use", why),
+            (None, Some(why)) => ("It cannot be used for its lineage", why),
+            (None, None) => return None,
+        };
+        Some(format!("{what}: {}.", with_readable_moments(&safe(&why.to_string()))))
     }
 }
 

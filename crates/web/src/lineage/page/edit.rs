@@ -1,8 +1,12 @@
 //! Change a lineage: targets, what is behind the edge, issuer, lifetime, key rule.
 
+use app::Error;
 use app::lineage::{LineageChange, LineageView};
 use domain::id::LineageId;
+use domain::lineage::Revision;
 use domain::permission::uses;
+use http::StatusCode;
+use pki::Refusal;
 
 use super::new::{Cards, field_of};
 use super::offer::{
@@ -14,6 +18,9 @@ use crate::page::words::safe;
 use crate::page::{Entered, Flash, Input, Page, Place, Visit, Wrong, go, render, render_refused};
 
 type Maker = Visit<uses::ManageTlsCertificates>;
+
+/// The revision of no lineage: what stands for a text that is none.
+const NONE: Revision = pki::Fingerprint([0; 32]);
 
 /// What stands in the form before anybody changed it.
 fn start(view: &LineageView) -> Entered {
@@ -62,6 +69,7 @@ fn page(visit: &Maker, view: &LineageView, offer: &Offer) -> Cards {
         words: "On a target that is new to it, the current certificate is installed at once; everything else counts from the next renewal.",
         wrong: Wrong::default(),
         action: format!("/lineages/{id}/edit"),
+        revision: view.lineage.revision().to_string(),
         verb: "Save",
         back: format!("/lineages/{id}"),
         cards: vec![
@@ -94,17 +102,35 @@ pub async fn update(visit: Maker, Id(id): Id<LineageId>, PageFields(fields): Pag
                     let text = format!("The lineage “{}” was changed.", safe(&view.lineage.name));
                     return Ok(go(&format!("/lineages/{id}"), Flash::good(text)));
                 }
+                Err(Error::Conflict(refusal)) if refusal.code == "lineage.changed" => {
+                    return compare(&visit, &id, &entered, refusal).await;
+                }
                 Err(error) => Wrong::of(error)?.placed(field_of),
             }
         }
         Err(refused) => Wrong::fields(vec![refused]),
     };
     let (view, offer) = load(&visit, &id).await?;
-    render_refused(&page(&visit, &view, &offer).filled(&entered, wrong))
+    // What he has seen is what he saw before: the mistake is mended in the same form.
+    let seen = entered.text("revision").to_owned();
+    render_refused(&Cards { revision: seen, ..page(&visit, &view, &offer).filled(&entered, wrong) })
+}
+
+/// Somebody else was faster: what was typed, and beside it what is stored now. Who saves again has seen both.
+async fn compare(visit: &Maker, id: &LineageId, entered: &Entered, refusal: Refusal) -> Page {
+    let repair =
+        "What is stored now stands at each field that differs. Save again to put your entries in its place.";
+    let wrong = Wrong::of(Error::Conflict(Refusal { repair: repair.to_owned(), ..refusal }))?;
+    let (view, offer) = load(visit, id).await?;
+    let both = page(visit, &view, &offer).filled(entered, wrong).beside(entered, &start(&view));
+    let mut answer = render_refused(&both)?;
+    *answer.status_mut() = StatusCode::CONFLICT;
+    Ok(answer)
 }
 
 fn change(entered: &Entered, lifetime: Option<i64>) -> LineageChange {
     LineageChange {
+        seen: entered.some("revision").map(|text| text.parse().unwrap_or(NONE)),
         name: entered.some("name"),
         owner: Some(entered.text("owner").to_owned()),
         issuer: entered.text("issuer").parse().ok(),

@@ -26,6 +26,8 @@ pub(super) struct Cards {
     pub(super) words: &'static str,
     pub(super) wrong: Wrong,
     pub(super) action: String,
+    /// The state of the lineage that whoever fills the form in has seen; empty for a new one.
+    pub(super) revision: String,
     pub(super) verb: &'static str,
     pub(super) back: String,
     pub(super) cards: Vec<(&'static str, Vec<Input>)>,
@@ -41,6 +43,20 @@ impl Cards {
             *inputs = inputs.drain(..).map(|input| form.put(input)).collect();
         }
         Self { wrong, ..self }
+    }
+
+    /// Says at every field that was entered otherwise what is stored now.
+    pub(super) fn beside(mut self, entered: &Entered, stored: &Entered) -> Self {
+        let values = |of: &Entered, name: &str| {
+            let mut values = of.all(name);
+            values.sort();
+            values
+        };
+        let differs = |input: &Input| values(entered, input.name()) != values(stored, input.name());
+        for input in self.cards.iter_mut().flat_map(|(_, inputs)| inputs).filter(|input| differs(input)) {
+            *input = input.clone().stored(&stored.all(input.name()));
+        }
+        self
     }
 }
 
@@ -73,6 +89,7 @@ fn page(visit: &Maker, offer: &Offer) -> Cards {
         words: "A renewable series of certificates behind a set of names: issued now, renewed in time, installed on its targets.",
         wrong: Wrong::default(),
         action: "/lineages/new".to_owned(),
+        revision: String::new(),
         verb: "Make the lineage",
         back: "/lineages".to_owned(),
         cards: vec![
