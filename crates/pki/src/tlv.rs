@@ -136,7 +136,8 @@ fn trailing() -> Refusal {
 }
 
 pub(crate) fn not_der(what: &str) -> Refusal {
-    Refusal::new("der.not_der", what, "Convert the file to DER, for example with OpenSSL, and send that.")
+    let repair = "Export it again where it was made, as PEM or DER, or ask whoever sent it to do so.";
+    Refusal::new("der.not_der", what, repair)
 }
 
 /// An element is not what the structure asks for at its place.

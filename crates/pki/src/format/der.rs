@@ -14,7 +14,8 @@ const MAX_OID: usize = 64;
 const MAX_LENGTH: u64 = super::MAX_INPUT as u64;
 
 const SEND_AGAIN: &str = "Export or download the file again, and send it unchanged.";
-const CONVERT: &str = "Ask for the file in DER, or convert it with `openssl`.";
+const EXPORT_AGAIN: &str =
+    "Export it again where it was made, as PEM or DER, or ask whoever sent it to do so.";
 
 /// Checks that `bytes` are one DER element and nothing else.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), Refusal> {
@@ -127,7 +128,7 @@ impl Fault {
                 Refusal::new("der.length", "an element is longer than the one around it", SEND_AGAIN)
             }
             Self::Absurd => Refusal::new("der.length", "an element claims an impossible length", SEND_AGAIN),
-            Self::NotDer(what) => Refusal::new("der.not_der", what, CONVERT),
+            Self::NotDer(what) => Refusal::new("der.not_der", what, EXPORT_AGAIN),
         };
         refusal.at(format!("byte {position}"))
     }
@@ -138,14 +139,14 @@ impl Fault {
 fn check_constructed(tag: u8) -> Result<(), Refusal> {
     match tag {
         0x28 | 0x2b | tag::SEQUENCE | tag::SET => Ok(()),
-        0x20..=0x3e => Err(Refusal::new("der.not_der", "a value stands there in pieces", CONVERT)),
+        0x20..=0x3e => Err(Refusal::new("der.not_der", "a value stands there in pieces", EXPORT_AGAIN)),
         _ => Ok(()),
     }
 }
 
 /// The encodings that DER fixes and that a forger could vary without changing the meaning.
 fn check_primitive(tag: u8, content: &[u8]) -> Result<(), Refusal> {
-    let not_der = |what: &str| Err(Refusal::new("der.not_der", what, CONVERT));
+    let not_der = |what: &str| Err(Refusal::new("der.not_der", what, EXPORT_AGAIN));
     match tag {
         tag::BOOLEAN if !matches!(content, [0x00 | 0xff]) => not_der("a BOOLEAN is neither 00 nor FF"),
         tag::INTEGER => match content {
@@ -224,6 +225,14 @@ mod tests {
         assert_eq!(code(&[0x30, 3, 2, 1, 0, 0]), "der.trailing");
         assert_eq!(code(&[0x30, 0x80, 2, 1, 0, 0, 0]), "der.not_der");
         assert_eq!(code(&[0x30, 0x81, 3, 2, 1, 0]), "der.not_der");
+    }
+
+    #[test]
+    fn what_is_not_der_is_mended_where_it_was_made_and_needs_no_other_program() {
+        let ours = check(&[0x30, 0x80, 2, 1, 0, 0, 0]).unwrap_err();
+        let theirs = crate::tlv::not_der("the data is odd");
+        assert_eq!((ours.code, &ours.repair), (theirs.code, &theirs.repair));
+        assert!(ours.repair.contains("whoever sent it") && !ours.repair.to_lowercase().contains("openssl"));
     }
 
     #[test]
