@@ -1,13 +1,13 @@
 //! What would be done with each part of an import, decided from what is here now. Nothing is changed by it: the
 //! preview shows a plan, and the import carries one out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use domain::Moment;
 use domain::certificate::{CertificateEntry, CertificateState, NotCurrent, Source, plan_current, uncovered};
 use domain::csr::CsrEntry;
-use domain::id::LineageId;
+use domain::id::CsrId;
 use domain::key::{Key, KeyState};
 use domain::lineage::Lineage;
 use pki::chain::{Allowance, Chain};
@@ -184,6 +184,7 @@ pub(super) fn make(
         look,
         currents: HashMap::new(),
         lineages: HashMap::new(),
+        answered: HashSet::new(),
         founded: Vec::new(),
     };
     let steps = certificates.iter().enumerate();
@@ -274,7 +275,9 @@ struct Planner<'a> {
     /// What would be current after the steps so far.
     currents: HashMap<String, Certificate>,
     /// The lineages that have certificates of a key: many certificates of one are asked about once.
-    lineages: HashMap<KeyId, Rc<[LineageId]>>,
+    lineages: HashMap<KeyId, Rc<[Lineage]>>,
+    /// The requests that the steps so far answer: each is answered once.
+    answered: HashSet<CsrId>,
     /// Lineages that the steps so far would found: the step, and the certificate.
     founded: Vec<(usize, Certificate)>,
 }
@@ -341,7 +344,7 @@ impl Planner<'_> {
     /// The requests that it answers: it came after them, and is for their names, or is used in their place. What a
     /// lineage waits for is answered when the lineage has its certificate.
     fn answered(
-        &self,
+        &mut self,
         waiting: Vec<CsrEntry>,
         entry: &CertificateEntry,
         standing: Standing,
@@ -351,6 +354,9 @@ impl Planner<'_> {
         let renewed = fate.lineage().filter(|_| becomes_current).map(|lineage| &lineage.id);
         let mut answered = Vec::new();
         for request in waiting {
+            if self.answered.contains(&request.id) {
+                continue;
+            }
             // A key has older certificates where it is kept, or where another request of it was answered.
             if standing != Standing::New && entry.created <= request.created {
                 continue;
@@ -362,6 +368,7 @@ impl Planner<'_> {
                 (is_only && becomes_current) || uncovered(&entry.certificate, &names).is_none()
             };
             if is_answered {
+                self.answered.insert(request.id.clone());
                 answered.push(request);
             }
         }
@@ -458,7 +465,8 @@ impl Planner<'_> {
         let by_key = self.lineages_of(&leaf.key_id())?;
         if let Some(named) = &self.named {
             let mut requests = found.requests.iter().filter_map(|request| request.lineage.as_ref());
-            let has_its_key = requests.any(|id| *id == named.id) || by_key.contains(&named.id);
+            let has_its_key =
+                requests.any(|id| *id == named.id) || by_key.iter().any(|held| held.id == named.id);
             if has_its_key || is_alike(leaf, named) {
                 return Ok(Some(Series::Lineage(Box::new(named.clone()))));
             }
@@ -472,12 +480,9 @@ impl Planner<'_> {
                 return Ok(Some(Series::Lineage(Box::new(lineage))));
             }
         }
-        for id in by_key.iter() {
-            // One that was removed meanwhile, or that has other names, is not this one's.
-            let lineage = store::lineage::find(self.tx, id)?;
-            if let Some(lineage) = lineage.filter(|lineage| uncovered(leaf, &lineage.names).is_none()) {
-                return Ok(Some(Series::Lineage(Box::new(lineage))));
-            }
+        // One that has other names is not this one's.
+        if let Some(held) = by_key.iter().find(|held| uncovered(leaf, &held.names).is_none()) {
+            return Ok(Some(Series::Lineage(Box::new(held.clone()))));
         }
         let mut founded = self.founded.iter();
         let same = founded.find(|(_, founder)| {
@@ -486,12 +491,17 @@ impl Planner<'_> {
         Ok(same.map(|(step, _)| Series::FoundedBy(*step)))
     }
 
-    fn lineages_of(&mut self, key: &KeyId) -> Result<Rc<[LineageId]>, Error> {
+    /// The lineages that have certificates of a key; one that was removed meanwhile is none of them.
+    fn lineages_of(&mut self, key: &KeyId) -> Result<Rc<[Lineage]>, Error> {
         if let Some(known) = self.lineages.get(key) {
             return Ok(Rc::clone(known));
         }
-        let found: Rc<[LineageId]> =
-            store::certificate::lineages_of_key(self.tx, key, shared::SAME_KEY)?.into();
+        let ids = store::certificate::lineages_of_key(self.tx, key, shared::SAME_KEY)?;
+        let mut found = Vec::with_capacity(ids.len());
+        for id in &ids {
+            found.extend(store::lineage::find(self.tx, id)?);
+        }
+        let found: Rc<[Lineage]> = found.into();
         self.lineages.insert(*key, Rc::clone(&found));
         Ok(found)
     }
