@@ -1,9 +1,10 @@
 //! Why a chain ends although the issuer of its last certificate is here: nothing is missing, and who imports more does not
 //! get further.
 
+use super::finding::finding;
 use super::{Chain, MAX_LENGTH, Pool};
 use crate::path::search::{Budget, MAX_CANDIDATES, is_same_ca};
-use crate::{Certificate, Refusal};
+use crate::{Certificate, Finding, Refusal, Severity};
 
 /// How far above the end of a chain a loop is looked for.
 const MAX_STEPS: usize = 100;
@@ -20,6 +21,23 @@ pub(super) fn obstacle(chain: &Chain, known: &Pool, budget: &mut Budget) -> Opti
         return Some(if leads_back(chain, above, known) { looped(last) } else { too_long(above) });
     }
     known.powerless(last).filter(is_new).find(&mut signed).map(|above| powerless(above, last))
+}
+
+/// What is said of a chain whose root is not known where somebody certified that root once: this is not sent any more.
+pub(super) fn not_sent(chain: &Chain, known: &Pool, budget: &mut Budget) -> Option<Finding> {
+    let last = chain.gap()?;
+    let is_new = |above: &&Certificate| !chain.served.iter().any(|member| is_same_ca(member, above));
+    let mut above = known.candidates(last).filter(is_new).take(MAX_CANDIDATES);
+    let ended = above.find(|above| budget.is_signed(last, above))?;
+    let what = format!(
+        "the only certificate of “{}” that is known here, by {}, is valid from {} to {}; it is not sent",
+        ended.display_name(),
+        ended.issuer(),
+        ended.not_before(),
+        ended.not_after()
+    );
+    let repair = "Import the CA's own root, or its current certificate, if clients refuse the chain.";
+    Some(finding("chain.expired", Severity::Warning, what, last, repair))
 }
 
 /// Whether the certificates above this one come back to a member of the chain, by their names.

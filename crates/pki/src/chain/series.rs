@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use super::finding::findings;
-use super::obstacle::obstacle;
+use super::obstacle::{not_sent, obstacle};
 use super::{Chain, Pool};
 use crate::path::search::{Budget, Memory};
 use crate::path::{self, Anchors, Best, Known, Options, Purpose};
-use crate::{Certificate, Crl, UnixTime};
+use crate::{Certificate, Crl, Finding, UnixTime};
 
 /// Builds chains, one after the other. For a certificate whose issuers were met before, only its own signature is
 /// checked.
@@ -90,6 +90,10 @@ impl<'a> Series<'a> {
         chain.findings = findings(&chain, ended, obstacle.as_ref(), self.options.at, &mut again);
         if let Some(obstacle) = obstacle {
             chain.verdict = Err(obstacle);
+        }
+        if let Some(found) = not_sent(&chain, &self.pool, &mut again) {
+            let gap = |one: &&mut Finding| one.code == "chain.root_missing";
+            chain.findings.iter_mut().filter(gap).for_each(|one| *one = found.clone());
         }
         self.allowance = again.left_of(self.allowance);
         self.memory = again.memory;

@@ -114,6 +114,37 @@ fn of_two_ways_the_valid_one_is_taken() {
 }
 
 #[test]
+fn a_cross_sign_that_has_ended_is_not_sent() {
+    let (older, root, issuing) = (ca("Older root"), ca("Root"), ca("Issuing"));
+    let (leaf, intermediate) = (issuing.leaf(), root.certify(&issuing, 300));
+    let (ended, older_root) = (older.certify(&root, -1), older.root(3000));
+    for known in [vec![&intermediate, &ended], vec![&ended, &older_root, &intermediate]] {
+        let chain = build(&leaf, &pool(&known), NOW);
+        assert_eq!(
+            (chain.served.clone(), chain.root.clone()),
+            (vec![leaf.clone(), intermediate.clone()], None)
+        );
+        assert_eq!(codes(&chain), ["chain.expired"]);
+        let found = &chain.findings[0];
+        assert_eq!((found.severity, found.place.as_str()), (Severity::Warning, "Issuing"));
+        assert!(found.what.contains("“Root”") && found.what.ends_with("it is not sent"), "{found:?}");
+        assert_eq!(chain.verdict.unwrap_err().code, "chain.untrusted");
+    }
+    // With the root itself, nothing is wrong; without what ended, only the root is missing.
+    let own = root.root(3000);
+    let chain = build(&leaf, &pool(&[&ended, &older_root, &intermediate, &own]), NOW);
+    assert_eq!((chain.root, codes(&build(&leaf, &pool(&[&intermediate, &own]), NOW))), (Some(own), vec![]));
+    assert!(chain.findings.is_empty(), "{:?}", chain.findings);
+    assert_eq!(codes(&build(&leaf, &pool(&[&intermediate]), NOW)), ["chain.root_missing"]);
+    // Whoever issued the leaf is needed, whatever became of him; and so is a root that has ended.
+    let chain = build(&leaf, &pool(&[&root.certify(&issuing, -1), &root.root(3000)]), NOW);
+    assert_eq!((chain.served.len(), codes(&chain)), (2, vec!["chain.expired"]));
+    assert_eq!(chain.findings[0].severity, Severity::Error);
+    let chain = build(&leaf, &pool(&[&intermediate, &root.root(-1)]), NOW);
+    assert_eq!((chain.root.is_some(), codes(&chain)), (true, vec!["chain.expired"]));
+}
+
+#[test]
 fn the_shortest_complete_way_is_taken_and_a_cross_signed_root_is_no_loop() {
     let (root, older, issuing) = (ca("Root"), ca("Older root"), ca("Issuing"));
     let leaf = issuing.leaf();
@@ -251,4 +282,43 @@ fn a_file_of_cas_is_led_by_the_lowest() {
     assert_eq!(arranged.leaf, Some(intermediate));
     assert_eq!(arranged.chain.root, Some(anchor));
     assert_eq!(codes(&arranged.chain), ["chain.reordered"]);
+}
+
+#[test]
+fn a_ca_by_itself_lacks_only_its_root() {
+    let (root, issuing) = (ca("Root"), ca("Issuing"));
+    let intermediate = root.certify(&issuing, 300);
+    assert_eq!(codes(&build(&intermediate, &pool(&[]), NOW)), ["chain.root_missing"]);
+    assert_eq!(codes(&build(&issuing.leaf(), &pool(&[]), NOW)), ["chain.incomplete"]);
+}
+
+#[test]
+fn another_certificate_of_a_ca_in_the_chain_is_no_missing_link() {
+    let (root, other, issuing, far) = (ca("Root"), ca("Other"), ca("Issuing"), ca("Far"));
+    let (leaf, good, expired) = (issuing.leaf(), root.certify(&issuing, 300), other.certify(&issuing, -1));
+    let arranged = arrange(vec![leaf.clone(), good.clone(), expired.clone()], NOW);
+    assert_eq!((arranged.chain.served.len(), arranged.unrelated.len()), (2, 1));
+    assert_eq!(codes(&arranged.chain), ["chain.root_missing", "chain.unrelated"]);
+    // A CA from elsewhere may stand above a link that is missing.
+    let arranged = arrange(vec![leaf, good, expired, root.certify(&far, 300)], NOW);
+    assert_eq!(codes(&arranged.chain), ["chain.incomplete", "chain.unrelated"]);
+}
+
+#[test]
+fn of_two_leaves_of_one_key_the_one_that_is_good_longest_is_taken() {
+    let (issuing, key) = (ca("Issuing"), testing::signer(KeyAlgorithm::Ed25519));
+    let leaf = |days: i64| issuing.issue(template(name("a.example"), &key, Purpose::TlsServer, days));
+    let (expired, sooner, later) = (leaf(-1), leaf(30), leaf(60));
+    let early = issuing.issue(Template {
+        not_before: NOW.plus(DAY),
+        ..template(name("a.example"), &key, Purpose::TlsServer, 90)
+    });
+    let other = issuing.leaf();
+    for file in [[&expired, &sooner, &later, &early], [&early, &later, &sooner, &expired]] {
+        let mut file: Vec<_> = file.into_iter().cloned().collect();
+        assert_eq!(arrange(file.clone(), NOW).leaf.as_ref(), Some(&later));
+        file.insert(0, other.clone());
+        assert_eq!(arrange_for(file.clone(), Some(&later.key_id()), NOW).leaf.as_ref(), Some(&later));
+        assert_eq!(arrange(file, NOW).leaf.as_ref(), Some(&other), "of another key: the first");
+    }
 }

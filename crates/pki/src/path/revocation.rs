@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use super::facts::Point;
 use super::search::{self, Budget, End};
 use super::validate::{Link, Subject, Validation};
-use super::{Anchors, Revocation, exhausted, fault};
+use super::{Anchors, Options, Purpose, Revocation, exhausted, fault};
 use crate::chain::Pool;
 use crate::crl::{ALL_REASONS, Reason, Revoked, named_directory};
 use crate::{Certificate, Crl, Refusal};
@@ -107,9 +107,13 @@ impl Inquiry<'_, '_> {
         Status::Unknown
     }
 
+    /// Lists without a number, which RFC 5280, 5.2.3, demands and needs for deltas alone, count like others where the form
+    /// of certificates is not judged, either: `openssl ca` writes them.
     fn complete_lists(&self) -> impl Iterator<Item = &Crl> {
-        let at = self.validation.options.at;
-        self.validation.known.crls.iter().filter(move |crl| !crl.is_delta() && crl.is_usable_at(at))
+        let Options { at, purpose, .. } = *self.validation.options;
+        let is_formal = purpose != Purpose::Any;
+        let is_complete = move |crl: &&Crl| !crl.is_delta() && (crl.number().is_some() || !is_formal);
+        self.validation.known.crls.iter().filter(is_complete).filter(move |crl| crl.is_usable_at(at))
     }
 
     /// Whether the list speaks of this certificate at this point (RFC 5280, 6.3.3, b).

@@ -122,6 +122,12 @@ impl Budget {
         if allowance.is_used_up() { Self { checks: 0, steps: 0, comparisons: 0, ..whole } } else { whole }
     }
 
+    /// What was spent so far.
+    #[cfg(test)]
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent
+    }
+
     /// What is left of an allowance after this.
     pub(crate) fn left_of(&self, allowance: Allowance) -> Allowance {
         allowance.less(self.spent)
@@ -239,7 +245,7 @@ impl Walk<'_, '_> {
         if grew && matches!(self.anchors, Anchors::Roots) {
             return ControlFlow::Continue(());
         }
-        let mut looped = false;
+        let (mut looped, mut only_over_ended) = (false, true);
         if path.len() < MAX_LENGTH {
             if !self.budget.step() {
                 // Whatever else there is to see costs steps as well.
@@ -257,13 +263,16 @@ impl Walk<'_, '_> {
                     continue;
                 }
                 grew = true;
+                only_over_ended &= !issuer.is_valid_at(self.at) && !issuer.is_self_issued();
                 path.push(issuer.clone());
                 let flow = self.extend(path);
                 path.pop();
                 flow?;
             }
         }
-        if grew {
+        // Whom only certificates that have ended certify may be a root that clients know: better to stop below those.
+        let stops_here = path.len() > 1 && only_over_ended && matches!(self.anchors, Anchors::Roots);
+        if grew && !stops_here {
             return ControlFlow::Continue(());
         }
         (self.visit)(self.budget, path, if looped { End::Looped } else { End::Stuck })

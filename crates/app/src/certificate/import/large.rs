@@ -87,7 +87,7 @@ pub(crate) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
             store::import::find(tx, &found)?.ok_or_else(|| Error::not_found("import", &found))
         })
         .await?;
-    let contents: Arc<[u8]> = std::mem::take(&mut import.contents).into();
+    let contents = Arc::new(std::mem::take(&mut import.contents));
     let mut allowance = Allowance::OF_FILE;
     while import.stored < import.total {
         let (bytes, from) = (Arc::clone(&contents), import.stored);
