@@ -3,10 +3,16 @@
 //!
 //! Start reading at [`bundle`] and [`look`].
 
+mod blob;
 mod bundle;
 mod encoded;
+mod hexadecimal;
 mod look;
 mod marks;
+mod spelled;
+mod stream;
+
+use std::sync::Arc;
 
 use domain::Authorized;
 use domain::audit::{Action, Event, Field};
@@ -31,7 +37,8 @@ pub async fn check(
         if files.iter().all(|file| file.bytes.is_empty()) {
             return Err(Refusal::new("input.empty", "there is nothing to look at", "Choose a file.").into());
         }
-        let looked = app.blocking(move || look(&files)).await??;
+        let own = Arc::clone(app.instance());
+        let looked = app.blocking(move || look(&files, Some(&own))).await??;
         let event =
             Event::done(app.now(), by.actor(), Action::SupportCheck, "").with(Field::Count, looked.files);
         app.commit("support.check", move |tx| act::record(tx, &event)).await?;

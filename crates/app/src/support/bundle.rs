@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use domain::installation::Identity;
 use domain::permission::uses;
@@ -13,6 +14,7 @@ use pki::name::inert;
 use pki::{Certificate, Fingerprint};
 use store::certificate::{CertificateFilter, CertificateOrder};
 use store::{Page, Tx};
+use token::InstanceKey;
 
 use super::look::{Offered, look};
 use crate::archive::{Packed, zip};
@@ -62,7 +64,8 @@ pub async fn bundle(
     let now = app.now();
     let (identity, views) =
         app.read("support.bundle", move |tx| Ok((setting::identity(tx)?, views(tx, of, now)?))).await?;
-    app.blocking(move || packed(&identity, &views, now)).await?
+    let own = Arc::clone(app.instance());
+    app.blocking(move || packed(&identity, &views, &own, now)).await?
 }
 
 fn views(tx: &Tx<'_>, of: Option<Fingerprint>, now: Moment) -> Result<Vec<CertificateView>, Error> {
@@ -92,7 +95,12 @@ fn views(tx: &Tx<'_>, of: Option<Fingerprint>, now: Moment) -> Result<Vec<Certif
     Ok(views)
 }
 
-fn packed(identity: &Identity, views: &[CertificateView], now: Moment) -> Result<File, Error> {
+fn packed(
+    identity: &Identity,
+    views: &[CertificateView],
+    own: &InstanceKey,
+    now: Moment,
+) -> Result<File, Error> {
     let mut papers = vec![Paper::Status(status(identity, views, now))];
     let chains: Vec<(Fingerprint, Vec<Certificate>)> = views.iter().map(whole_chain).collect();
     let mut seen = BTreeSet::new();
@@ -103,7 +111,7 @@ fn packed(identity: &Identity, views: &[CertificateView], now: Moment) -> Result
     let files: Vec<Packed> = papers.into_iter().map(Paper::packed).collect();
     let offered = |file: &Packed| Offered { name: file.name.clone(), bytes: file.bytes.clone().into() };
     // There is no paper for a key, but people write anything into names.
-    look(&files.iter().map(offered).collect::<Vec<_>>())?;
+    look(&files.iter().map(offered).collect::<Vec<_>>(), Some(own))?;
     let day: String = now.to_string().chars().take(10).collect();
     Ok(File { name: format!("support-{day}.zip"), media_type: "application/zip", bytes: zip(&files, now)? })
 }

@@ -1,28 +1,35 @@
 //! Bytes that stand in a text: base64, as mail and PEM have them or as addresses do, and hexadecimal.
 
+use super::hexadecimal;
+
 /// Letters below which a run of base64 is a word, not a file.
 const LEAST: usize = 64;
 
-/// What stands in these bytes as text, decoded; each with the name of its way.
-pub(super) fn decode(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
-    let mut found = Vec::new();
-    found.extend(hexadecimal(bytes).map(|decoded| ("hexadecimal", decoded)));
+/// Takes what was decoded, and the name of its way.
+type Part<'a, E> = &'a mut dyn FnMut(&'static str, &[u8]) -> Result<(), E>;
+
+/// Hands on what stands in these bytes as text, decoded, one after the other.
+///
+/// # Errors
+/// The first of `part`.
+pub(super) fn decode<E>(bytes: &[u8], part: Part<'_, E>) -> Result<(), E> {
+    for decoded in hexadecimal::decode(bytes) {
+        part("hexadecimal", &decoded)?;
+    }
     let mut run = Run::default();
-    let mut end = |run: &mut Run| found.extend(run.end().into_iter().map(|decoded| ("base64", decoded)));
     for (at, octet) in bytes.iter().enumerate() {
         match (value(*octet), octet) {
             (Some(value), _) => run.push(value),
             // Lines are broken anywhere, but an empty one parts what stands before from what stands behind.
-            (None, b'\n') if run.was_broken => end(&mut run),
+            (None, b'\n') if run.was_broken => run.end(part)?,
             (None, b'\n') => run.line_breaks(),
             (None, b'\r') => {}
             // Blanks only begin or end a line.
             (None, b' ' | b'\t' | b'>') if at.checked_sub(1).is_none_or(|at| is_break(bytes, at)) => {}
-            (None, _) => end(&mut run),
+            (None, _) => run.end(part)?,
         }
     }
-    end(&mut run);
-    found
+    run.end(part)
 }
 
 /// Whether a line ends at this octet, or only blanks stand between.
@@ -48,8 +55,8 @@ struct Run {
     letters: Vec<u8>,
     /// Whether a line ended just now.
     was_broken: bool,
-    /// Whether a line ended somewhere in it.
-    has_lines: bool,
+    /// Whether a line begins behind so many letters, beyond a multiple of four.
+    starts: [bool; 4],
 }
 
 impl Run {
@@ -60,18 +67,23 @@ impl Run {
 
     fn line_breaks(&mut self) {
         self.was_broken = true;
-        self.has_lines |= !self.letters.is_empty();
+        if let Some(start) = self.starts.get_mut(self.letters.len() % 4) {
+            *start = true;
+        }
     }
 
     /// What was in it, if it was long enough to be a file. Where it has several lines, the first may have been a word
-    /// that only stood before: then the file begins at another letter.
-    fn end(&mut self) -> Vec<Vec<u8>> {
-        let run = std::mem::take(self);
+    /// that only stood before: then the file begins with another line.
+    fn end<E>(&mut self, part: Part<'_, E>) -> Result<(), E> {
+        let mut run = std::mem::take(self);
         if run.letters.len() < LEAST {
-            return Vec::new();
+            return Ok(());
         }
-        let starts = if run.has_lines { 4 } else { 1 };
-        (0..starts).map(|start| octets(run.letters.get(start..).unwrap_or_default())).collect()
+        run.starts[0] = true;
+        for (start, _) in run.starts.iter().enumerate().filter(|(_, begins)| **begins) {
+            part("base64", &octets(run.letters.get(start..).unwrap_or_default()))?;
+        }
+        Ok(())
     }
 }
 
@@ -87,23 +99,19 @@ fn octets(letters: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// The whole of it as hexadecimal digits, with colons, commas and blanks between.
-fn hexadecimal(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut digits = Vec::new();
-    for octet in bytes {
-        match char::from(*octet).to_digit(16) {
-            Some(digit) => digits.push(digit as u8),
-            None if matches!(octet, b':' | b',' | b' ' | b'\t' | b'\r' | b'\n') => {}
-            None => return None,
-        }
-    }
-    let pairs = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]);
-    (digits.len() >= LEAST).then(|| pairs.collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decoded(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut part = |name, octets: &[u8]| {
+            found.push((name, octets.to_vec()));
+            Ok::<(), ()>(())
+        };
+        decode(bytes, &mut part).unwrap();
+        found
+    }
 
     #[test]
     fn a_mail_with_an_attachment_is_decoded_whatever_its_line_length() {
@@ -112,7 +120,7 @@ mod tests {
         let text = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7";
         for before in ["Subject: hello\r\n\r\n", "hello\n"] {
             let mail = format!("{before}  {}\r\n> {}=\r\n.\r\n", &text[..30], &text[30..]);
-            let found = decode(mail.as_bytes());
+            let found = decoded(mail.as_bytes());
             assert!(
                 found.iter().any(|(way, octets)| *way == "base64" && octets.ends_with(&plain)),
                 "{found:?}"
@@ -120,14 +128,22 @@ mod tests {
         }
         let octets: Vec<u8> = (0..60).map(|at| 0xff - at).collect();
         let text = "__79_Pv6-fj39vX08_Lx8O_u7ezr6uno5-bl5OPi4eDf3t3c29rZ2NfW1dTT0tHQz87NzMvKycjHxsXE";
-        assert!(decode(format!("https://a.example/?k={text}").as_bytes()).contains(&("base64", octets)));
+        assert!(decoded(format!("https://a.example/?k={text}").as_bytes()).contains(&("base64", octets)));
         let hex: String = plain.iter().map(|octet| format!("{octet:02X}:")).collect();
-        assert!(decode(hex.as_bytes()).contains(&("hexadecimal", plain)));
+        assert!(decoded(hex.as_bytes()).contains(&("hexadecimal", plain)));
+    }
+
+    #[test]
+    fn a_block_of_pem_is_decoded_once() {
+        let lines = ["Q".repeat(64), "R".repeat(64), "S".repeat(20)].join("\n");
+        assert_eq!(decoded(lines.as_bytes()).len(), 1);
+        assert_eq!(decoded(format!("word\n{lines}").as_bytes()).len(), 1);
+        assert_eq!(decoded(format!("words\n{lines}").as_bytes()).len(), 2);
     }
 
     #[test]
     fn words_are_no_files() {
-        assert!(decode(b"Exporting certificates does not remove them from the appliance.").is_empty());
-        assert!(decode(b"").is_empty());
+        assert!(decoded(b"Exporting certificates does not remove them from the appliance.").is_empty());
+        assert!(decoded(b"").is_empty());
     }
 }

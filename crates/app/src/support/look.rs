@@ -9,8 +9,10 @@ use flate2::read::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 use pki::Refusal;
 use pki::name::inert;
+use token::InstanceKey;
 use zeroize::Zeroizing;
 
+use super::stream::{self, Stream};
 use super::{encoded, marks};
 
 /// Archives in archives, at most.
@@ -19,11 +21,18 @@ const MAX_DEPTH: usize = 6;
 const MAX_OCTETS: usize = 64 << 20;
 /// Files that are looked into in all.
 const MAX_FILES: usize = 10_000;
+/// Octets of compressed streams inside of other files (pictures, PDF) that are looked at in all. What is beyond them
+/// refuses nothing: otherwise no large picture would pass.
+const MAX_STREAMED: usize = 64 << 20;
+/// What each try at such a stream counts, whatever comes out.
+const TRY: usize = 256;
 /// How many times larger something may get that is unpacked, beyond the first MiB.
 const MAX_RATIO: usize = 250;
 
 /// The code of the refusal that comes before all others.
 const PRIVATE_KEY: &str = "support.private_key";
+/// A key is no smaller.
+const LEAST_STREAM: usize = 32;
 const LOCAL_FILE: [u8; 4] = *b"PK\x03\x04";
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
@@ -38,41 +47,46 @@ pub struct Offered {
 /// What was looked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Looked {
-    /// Files, those in archives included.
+    /// Files, those in archives and in encoded text included.
     pub files: usize,
     /// Octets, unpacked ones included.
     pub octets: usize,
 }
 
-/// Looks into every file.
+/// Looks into every file; a server also for its own instance key.
 ///
 /// # Errors
 /// `support.private_key` for anything that holds a private key or could, in the open or encrypted;
 /// `support.unreadable` for what cannot be looked into; `limit.archive` for what would unpack to too much.
-pub fn look(files: &[Offered]) -> Result<Looked, Refusal> {
-    let mut look = Look { octets: 0, files: 0 };
+pub fn look(files: &[Offered], own: Option<&InstanceKey>) -> Result<Looked, Refusal> {
+    let own = own.map(InstanceKey::bytes);
+    let mut look = Look { own, octets: 0, files: 0, parts: 0, streamed: 0 };
     for file in files {
-        look.at(&Place::new(&file.name), &file.bytes)?;
+        look.file(&Place::new(&file.name), &file.bytes)?;
     }
-    Ok(Looked { files: look.files, octets: look.octets })
+    Ok(Looked { files: look.files + look.parts, octets: look.octets })
 }
 
 /// Where something was found: the file, and the way into it.
 struct Place {
     path: String,
     depth: usize,
+    /// Whether it is called as the instance key's file is.
+    is_named_instance_key: bool,
 }
 
 impl Place {
     fn new(name: &str) -> Self {
-        Self { path: shown(name), depth: 0 }
+        let is_named_instance_key = marks::is_named_instance_key(name);
+        Self { path: shown(name), depth: 0, is_named_instance_key }
     }
 
     fn inside(&self, name: &str) -> Result<Self, Refusal> {
         if self.depth == MAX_DEPTH {
             return Err(too_much(self, "it is packed too deep"));
         }
-        Ok(Self { path: format!("{} > {}", self.path, shown(name)), depth: self.depth + 1 })
+        let path = format!("{} > {}", self.path, shown(name));
+        Ok(Self { path, depth: self.depth + 1, ..Self::new(name) })
     }
 }
 
@@ -80,14 +94,25 @@ fn shown(name: &str) -> String {
     inert(&name.chars().take(100).collect::<String>()).into_owned()
 }
 
-struct Look {
+struct Look<'a> {
+    /// The instance key of this server.
+    own: Option<&'a [u8; 32]>,
     octets: usize,
+    /// Files, those in archives included.
     files: usize,
+    /// What stood in them as text, or as streams.
+    parts: usize,
+    /// Octets that came out of streams.
+    streamed: usize,
 }
 
-impl Look {
-    fn at(&mut self, place: &Place, bytes: &[u8]) -> Result<(), Refusal> {
+impl Look<'_> {
+    fn file(&mut self, place: &Place, bytes: &[u8]) -> Result<(), Refusal> {
         self.files += 1;
+        self.at(place, bytes)
+    }
+
+    fn at(&mut self, place: &Place, bytes: &[u8]) -> Result<(), Refusal> {
         self.octets += bytes.len();
         if self.files > MAX_FILES || self.octets > MAX_OCTETS {
             return Err(too_much(place, "there is too much in it to look at"));
@@ -97,11 +122,20 @@ impl Look {
         if packed.as_ref().is_err_and(|refusal| refusal.code == PRIVATE_KEY) {
             return packed;
         }
-        if let Some(kind) = marks::private_key(bytes) {
+        if let Some(kind) = self.mark(place, bytes) {
             return Err(private_key(place, kind));
         }
         packed?;
-        self.encoded(place, bytes)
+        self.encoded(place, bytes)?;
+        self.streams(place, bytes)
+    }
+
+    fn mark(&self, place: &Place, bytes: &[u8]) -> Option<&'static str> {
+        let is_own = || self.own.is_some_and(|own| marks::holds(bytes, own));
+        if place.is_named_instance_key || is_own() {
+            return Some(marks::INSTANCE_KEY);
+        }
+        marks::private_key(bytes)
     }
 
     /// What is packed in it, if it is an archive.
@@ -121,8 +155,52 @@ impl Look {
 
     /// What stands in it as base64 or hexadecimal text.
     fn encoded(&mut self, place: &Place, bytes: &[u8]) -> Result<(), Refusal> {
-        let mut decoded = encoded::decode(bytes).into_iter();
-        decoded.try_for_each(|(name, decoded)| self.at(&place.inside(name)?, &decoded))
+        let mut part = |name: &'static str, decoded: &[u8]| {
+            self.parts += 1;
+            self.at(&place.inside(name)?, decoded)
+        };
+        encoded::decode(&marks::narrowed(bytes), &mut part)
+    }
+
+    /// What is compressed in it, wherever it begins: behind a picture, as a stream of its own, inside a PDF.
+    fn streams(&mut self, place: &Place, bytes: &[u8]) -> Result<(), Refusal> {
+        // An archive that is nothing else was unpacked as a whole.
+        if bytes.starts_with(&GZIP) || place.depth == MAX_DEPTH {
+            return Ok(());
+        }
+        let mut from = 0;
+        while let Some(at) = stream::next(bytes, from) {
+            let room = MAX_STREAMED.saturating_sub(self.streamed);
+            if room == 0 {
+                return Ok(());
+            }
+            let rest = bytes.get(at..).unwrap_or_default();
+            let unpacked = Stream::unpack(rest, self.room(rest.len()).min(room));
+            self.streamed += unpacked.content.len().max(TRY);
+            self.stream(&place.inside("unpacked")?, &unpacked)?;
+            from = at + unpacked.packed.max(1);
+        }
+        Ok(())
+    }
+
+    /// Octets that look like a stream are everywhere in a picture. Only a key in them is a reason, unless it is
+    /// certain that somebody packed something.
+    fn stream(&mut self, place: &Place, unpacked: &Stream) -> Result<(), Refusal> {
+        if unpacked.content.len() < LEAST_STREAM {
+            return Ok(());
+        }
+        let (files, octets) = (self.files, self.octets);
+        self.parts += 1;
+        let looked = self.at(place, &unpacked.content);
+        match looked {
+            Err(refusal) if refusal.code == PRIVATE_KEY || unpacked.is_certain => Err(refusal),
+            Ok(()) | Err(_) => {
+                // Pictures are larger than what they are packed in: what was unpacked counts here, not among the files.
+                self.streamed += self.octets - octets - unpacked.content.len();
+                (self.files, self.octets) = (files, octets);
+                Ok(())
+            }
+        }
     }
 
     fn gzip(&mut self, place: &Place, bytes: &[u8]) -> Result<(), Refusal> {
@@ -133,7 +211,7 @@ impl Look {
             return Err(too_much(place, "it would unpack to too much"));
         }
         // What came out before the damage is looked at first: a key in it is the better reason.
-        self.at(&place.inside("unpacked")?, &unpacked)?;
+        self.file(&place.inside("unpacked")?, &unpacked)?;
         read.map(drop).map_err(|_| unreadable(place, "the gzip archive is damaged"))
     }
 
@@ -151,7 +229,7 @@ impl Look {
             if content.len() > most {
                 return Err(too_much(place, "it would unpack to too much"));
             }
-            self.at(&place.inside(&name)?, &content)?;
+            self.file(&place.inside(&name)?, &content)?;
         }
         Ok(())
     }
@@ -166,7 +244,7 @@ impl Look {
                 LocalFile::read(here).ok_or_else(|| unreadable(place, "the zip archive is damaged"))?;
             let inside = place.inside(&header.name)?;
             let (content, length) = self.zipped(&inside, &header)?;
-            self.at(&inside, &content)?;
+            self.file(&inside, &content)?;
             rest = header.data.get(length..).unwrap_or_default();
         }
         Ok(())

@@ -2,6 +2,10 @@
 //!
 //! Here a false alarm costs a question, and a miss costs a key: what could well hold one, is one.
 
+use std::borrow::Cow;
+
+use super::{blob, spelled};
+
 /// The object identifiers of the ways to encrypt a PKCS#8 key, as content octets: PKCS#5, PKCS#12, Java's.
 const KEY_ENCRYPTION: [&[u8]; 3] = [
     &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5],
@@ -18,8 +22,12 @@ const OID: u8 = 6;
 const SEQUENCE: u8 = 0x30;
 
 /// What stands at the very beginning of files that hold private keys.
-const BEGINNINGS: [(&[u8], &str); 9] = [
-    (b"SQLite format 3\0", "a database, which can hold keys"),
+const BEGINNINGS: [(&[u8], &str); 12] = [
+    (b"SQLite format 3\0", DATABASE),
+    // Its write-ahead log, in either order of octets, and its journal: whole pages of it.
+    (&[0x37, 0x7f, 6, 0x82], DATABASE),
+    (&[0x37, 0x7f, 6, 0x83], DATABASE),
+    (&[0xd9, 0xd5, 5, 0xf9, 0x20, 0xa1, 0x63, 0xd7], DATABASE),
     (b"CLAVIGER BACKUP", "a backup of Claviger"),
     (b"claviger recovery", "the sealed instance key of Claviger"),
     (b"kych", "an Apple keychain"),
@@ -29,6 +37,10 @@ const BEGINNINGS: [(&[u8], &str); 9] = [
     (&[7, 2, 0, 0, 0, 0xa4, 0, 0], "a private key (Microsoft key blob)"),
     (&[7, 2, 0, 0, 0, 0x24, 0, 0], "a private key (Microsoft key blob)"),
 ];
+
+const DATABASE: &str = "a database, which can hold keys";
+/// What the file of an instance key is called (see `claviger serve`), wherever it was copied to.
+const INSTANCE_KEY_FILE: &str = "instance.key";
 
 /// What gives a key away wherever it stands in a text, in upper or lower case. [`LABEL`] does only in the line that
 /// begins a PEM block, those of JSON and those of XML (as .NET writes keys) only together.
@@ -59,13 +71,42 @@ const CLOSED: [(&[u8], &str); 7] = [
 
 /// What kind of private key is in these bytes, in the open or encrypted.
 pub(super) fn private_key(bytes: &[u8]) -> Option<&'static str> {
-    beginning(bytes, &BEGINNINGS).or_else(|| java_key_store(bytes)).or_else(|| text(bytes)).or_else(|| {
-        if is_wide_text(bytes) {
-            let narrow: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
-            return text(&narrow);
-        }
-        der(bytes)
-    })
+    let begins = || beginning(bytes, &BEGINNINGS).or_else(|| blob::private_key(bytes));
+    let reads = |text_of_it: &[u8]| text(text_of_it).or_else(|| spelled::private_key(text_of_it));
+    begins()
+        .or_else(|| java_key_store(bytes))
+        .or_else(|| is_instance_key(bytes).then_some(INSTANCE_KEY))
+        .or_else(|| reads(&narrowed(bytes)))
+        .or_else(|| der(bytes))
+}
+
+/// What an instance key is called where it is refused.
+pub(super) const INSTANCE_KEY: &str = "the instance key of a Claviger";
+
+/// Whether the instance key's file is called so, in whatever folder or archive it is.
+pub(super) fn is_named_instance_key(name: &str) -> bool {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    last.eq_ignore_ascii_case(INSTANCE_KEY_FILE)
+}
+
+/// The form of an instance key: 32 octets in hexadecimal, and nothing else in the file.
+fn is_instance_key(bytes: &[u8]) -> bool {
+    let text = bytes.trim_ascii();
+    text.len() == 64 && text.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether these 32 octets are in it. How long that takes says nothing of how many of them were right.
+pub(super) fn holds(bytes: &[u8], own: &[u8; 32]) -> bool {
+    let differs = |here: &[u8]| here.iter().zip(own).fold(0, |sum, (here, own)| sum | (here ^ own));
+    bytes.windows(own.len()).any(|here| differs(here) == 0)
+}
+
+/// Text of wide letters (UTF-16, UTF-32) with one octet for each; anything else as it is.
+pub(super) fn narrowed(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if !is_wide_text(bytes) {
+        return Cow::Borrowed(bytes);
+    }
+    Cow::Owned(bytes.iter().copied().filter(|byte| *byte != 0).collect())
 }
 
 /// An archive that cannot be looked into.
@@ -77,11 +118,11 @@ fn beginning(bytes: &[u8], known: &[(&[u8], &'static str)]) -> Option<&'static s
     known.iter().find(|(begin, _)| bytes.starts_with(begin)).map(|(_, name)| *name)
 }
 
-/// Whether every second octet of a good part is nothing, as in UTF-16.
+/// Whether every second octet of a good part is nothing, as in UTF-16, or three of four, as in UTF-32.
 fn is_wide_text(bytes: &[u8]) -> bool {
     let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
     let nothing = head.iter().filter(|byte| **byte == 0).count();
-    head.len() >= 16 && nothing * 3 >= head.len() && nothing * 3 <= head.len() * 2
+    head.len() >= 16 && nothing * 3 >= head.len() && nothing * 5 <= head.len() * 4
 }
 
 /// PEM of any maker, and keys that are texts by themselves. One pass, whatever is looked for.
@@ -280,6 +321,7 @@ mod tests {
         for bytes in [
             pem.as_bytes(),
             &wide(pem),
+            &pem.chars().flat_map(|letter| u32::from(letter).to_be_bytes()).collect::<Vec<u8>>(),
             b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----",
             b"----begin private key",
         ] {
@@ -297,6 +339,27 @@ mod tests {
         assert_eq!(private_key(br#"{"kty": "EC", "x": "abc"}"#), None);
         assert_eq!(private_key(b"<RSAKeyValue><Modulus>x</Modulus></RSAKeyValue>"), None);
         assert_eq!(private_key(&[0x30; 10_000]), None);
+    }
+
+    #[test]
+    fn the_instance_key_and_the_files_of_a_database_are_found() {
+        let key = "5e".repeat(32);
+        for text in [key.clone(), format!("{key}\n"), format!("{}\r\n", key.to_uppercase())] {
+            assert_eq!(private_key(text.as_bytes()), Some(INSTANCE_KEY));
+        }
+        for text in [format!("{key}  certs.zip\n"), key[..62].to_owned(), format!("{key}\n{key}\n")] {
+            assert_eq!(private_key(text.as_bytes()), None);
+        }
+        for name in ["instance.key", "var/lib/claviger/instance.key", "C:\\backup\\INSTANCE.KEY"] {
+            assert!(is_named_instance_key(name));
+        }
+        assert!(!is_named_instance_key("instance.key.txt") && !is_named_instance_key("my instance.keys"));
+        for begin in [[0x37, 0x7f, 6, 0x82], [0x37, 0x7f, 6, 0x83]] {
+            let log = [&begin[..], &[0, 0x2d, 0xe2, 0x18, 0, 0, 0x10, 0]].concat();
+            assert_eq!(private_key(&log), Some("a database, which can hold keys"));
+        }
+        let own = [7; 32];
+        assert!(holds(&[&[1][..], &own, &[2]].concat(), &own) && !holds(&own[1..], &own));
     }
 
     #[test]

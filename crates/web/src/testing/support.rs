@@ -75,7 +75,7 @@ async fn the_bundle_is_one_click_and_holds_no_key() {
     assert_eq!((bundle.status, bundle.header("content-type")), (StatusCode::OK, "application/zip"));
     assert_eq!(bundle.header("content-disposition"), "attachment; filename=\"support-2026-11-21.zip\"");
     let offered = app::support::Offered { name: "bundle".to_owned(), bytes: bundle.bytes.clone().into() };
-    assert!(app::support::look(&[offered]).unwrap().files > 1);
+    assert!(app::support::look(&[offered], None).unwrap().files > 1);
     let by_api = house.key(&[Role::SystemAdministrator]).await;
     let same = house.call("GET", "/api/v1/support/bundle", &by_api, json!(null)).await;
     assert_eq!(same.bytes, bundle.bytes);

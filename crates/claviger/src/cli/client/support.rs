@@ -1,6 +1,6 @@
 //! `support`: what may be sent to support, and what may not.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use app::support::{Offered, look};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::connection::Connection;
 use super::list;
@@ -38,9 +39,9 @@ enum Verb {
     #[command(after_help = "\
 Keys are found in any form, renamed, encrypted, packed and packed again. Exit code 1: do not send this.
 
-Example: claviger support check screenshot.png certificates.zip")]
+Example: claviger support check screenshot.png certificates.zip logs/")]
     Check {
-        /// The files
+        /// Files, folders with all that is in them, or - for the standard input
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
@@ -80,12 +81,15 @@ impl Papers {
 }
 
 fn check(paths: &[PathBuf], is_json: bool) -> anyhow::Result<ExitCode> {
-    let mut left = MOST;
-    let mut files = Vec::with_capacity(paths.len());
+    let mut gathered = Gathered { files: Vec::new(), left: MOST };
     for path in paths {
-        files.push(read(path, &mut left)?);
+        gathered.add(path)?;
     }
-    match look(&files) {
+    let files = gathered.files;
+    if files.is_empty() {
+        bail!("there is no file in it to look into");
+    }
+    match look(&files, None) {
         Ok(looked) if is_json => {
             output::json(&json!({ "accepted": true, "files": looked.files, "findings": [] }))?;
             Ok(ExitCode::SUCCESS)
@@ -108,14 +112,59 @@ fn check(paths: &[PathBuf], is_json: bool) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn read(path: &Path, left: &mut u64) -> anyhow::Result<Offered> {
-    let what = || format!("cannot read {}", path.display());
-    let mut bytes = Vec::new();
-    File::open(path).with_context(what)?.take(*left + 1).read_to_end(&mut bytes).with_context(what)?;
-    let Some(rest) = left.checked_sub(bytes.len() as u64) else {
-        bail!("these files have more than {} MiB together; look into fewer at once", MOST >> 20);
-    };
-    *left = rest;
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    Ok(Offered { name, bytes: bytes.into() })
+/// What is to be looked into.
+struct Gathered {
+    files: Vec<Offered>,
+    /// Octets for which there is still room.
+    left: u64,
+}
+
+impl Gathered {
+    /// Adds a file, or all files of a folder; links are followed only where they are named themselves, so that no
+    /// folder is walked twice.
+    fn add(&mut self, path: &Path) -> anyhow::Result<()> {
+        if path == Path::new("-") {
+            return self.read(&mut std::io::stdin().lock(), "the standard input".to_owned(), path);
+        }
+        if !path.is_dir() {
+            let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+            return self.read(&mut { file }, name, path);
+        }
+        let mut folders = vec![path.to_owned()];
+        while let Some(folder) = folders.pop() {
+            self.add_folder(path, &folder, &mut folders)?;
+        }
+        Ok(())
+    }
+
+    fn add_folder(&mut self, top: &Path, folder: &Path, folders: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+        let what = || format!("cannot read {}", folder.display());
+        let entries: std::io::Result<Vec<_>> = std::fs::read_dir(folder).with_context(what)?.collect();
+        let mut entries = entries.with_context(what)?;
+        entries.sort_by_key(DirEntry::file_name);
+        for entry in entries {
+            let (path, kind) = (entry.path(), entry.file_type().with_context(what)?);
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() || kind.is_symlink() && path.is_file() {
+                let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                let inside = path.strip_prefix(top).unwrap_or(&path).to_string_lossy().into_owned();
+                self.read(&mut { file }, inside, &path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, from: &mut dyn Read, name: String, path: &Path) -> anyhow::Result<()> {
+        let what = || format!("cannot read {}", path.display());
+        let mut bytes = Zeroizing::new(Vec::new());
+        from.take(self.left + 1).read_to_end(&mut bytes).with_context(what)?;
+        let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
+            bail!("these files have more than {} MiB together; look into fewer at once", MOST >> 20);
+        };
+        self.left = left;
+        self.files.push(Offered { name, bytes });
+        Ok(())
+    }
 }
