@@ -81,10 +81,33 @@ fn what_is_left_out_is_left_out_for_a_reason() {
     for reason in [
         "other.example was left out: it is no CA",
         "Far was left out: it issued nothing in this chain",
-        "Middle was left out: it has the name of the issuer of shop.example, but did not sign it",
+        "Middle was left out: it has the name of the issuer of shop.example, and another key identifier than is named there",
     ] {
         assert!(explanation.contains(reason), "{reason}: {explanation}");
     }
+}
+
+#[test]
+fn of_two_leaves_of_one_key_the_later_one_leads_and_that_is_said() {
+    let shop = Workshop::new();
+    shop.openssl(
+        "x509 -req -in leaf.csr -CA middle.pem -CAkey middle.key -days 30 -out short.pem -extfile leaf.ext",
+    );
+    let page = said(&shop.succeed("chain short.pem leaf.pem middle.pem root.pem --write full.pem"));
+    assert!(page.contains("was left out: the leaf has the same name and key, and ends later."), "{page}");
+    assert!(!page.contains("better way"), "{page}");
+    assert!(shop.text("full.pem").starts_with(&shop.text("leaf.pem")));
+}
+
+#[test]
+fn who_cannot_be_asked_for_the_missing_issuer_is_told() {
+    let shop = Workshop::new();
+    let answer = json(&shop.succeed("chain --json --fetch leaf.pem"));
+    assert!(codes(&answer).contains(&"chain.no_address"), "{answer}");
+    // Above an intermediate is mostly the root, which clients have.
+    let answer = json(&shop.succeed("chain --json --fetch leaf.pem middle.pem"));
+    assert!(!codes(&answer).contains(&"chain.no_address"), "{answer}");
+    assert!(answer["explanation"].to_string().contains("Above Middle, nothing was fetched"), "{answer}");
 }
 
 #[test]
@@ -92,6 +115,16 @@ fn the_certificate_of_the_key_leads() {
     let shop = Workshop::new();
     let answer = json(&shop.succeed("chain --json leaf.pem middle.pem root.pem middle.key"));
     assert_eq!(names(&answer["served"]), ["Middle"]);
+}
+
+#[test]
+fn a_key_of_another_certificate_is_an_error_and_nothing_is_written() {
+    let shop = Workshop::new();
+    let output = shop.claviger("chain --json leaf.pem middle.key root.pem --write new.pem");
+    let answer = json(&output);
+    assert!(codes(&answer).contains(&"key.mismatch"), "{answer}");
+    assert_eq!((output.status.code(), shop.path("new.pem").exists()), (Some(1), false));
+    shop.succeed("chain leaf.pem leaf.key middle.pem root.pem");
 }
 
 #[test]

@@ -180,8 +180,65 @@ fn what_is_in_a_file_is_said_in_the_words_of_its_users() {
     ] {
         assert!(page.contains(line), "{line}\n{page}");
     }
-    let alone = said(&shop.succeed("inspect middle.key leaf.pem"));
+    let alone = said(&shop.claviger("inspect middle.key leaf.pem"));
     assert!(alone.contains("The private key in middle.key belongs to none of the certificates."), "{alone}");
+}
+
+#[test]
+fn a_key_that_fits_no_certificate_is_an_error_in_its_own_file() {
+    let shop = Workshop::new();
+    let output = shop.claviger("inspect --json leaf.pem middle.key root.pem");
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(codes(&answers[1]), ["key.mismatch"], "{text}");
+    let mismatch = finding(&answers[1], "key.mismatch");
+    assert_eq!((&mismatch["severity"], &mismatch["where"]), (&"error".into(), &"middle.key".into()));
+    let others = [&answers[0], &answers[2]];
+    assert!(others.iter().all(|answer| !codes(answer).contains(&"key.mismatch")), "{text}");
+    assert_eq!(output.status.code(), Some(1));
+    // What belongs together, a key beside its own request, and a key beside CAs alone are no mismatch.
+    shop.succeed("inspect leaf.pem middle.pem leaf.key middle.key");
+    shop.succeed("inspect leaf.pem middle.key middle.csr");
+    shop.succeed("inspect middle.pem root.pem leaf.key");
+}
+
+#[test]
+fn a_key_whose_certificate_binds_it_to_pss_belongs_to_it_and_cannot_be_used() {
+    let shop = Workshop::new();
+    shop.openssl("genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.key");
+    shop.openssl("req -new -key pss.key -out pss.csr -subj /CN=shop.example");
+    shop.certify("pss", "middle", 90, "leaf.ext");
+    let page = said(&shop.claviger("inspect pss.pem pss.key"));
+    assert!(page.contains("The private key in pss.key belongs to shop.example in pss.pem."), "{page}");
+    assert!(page.contains("binds its key to RSASSA-PSS") && !page.contains("key.mismatch"), "{page}");
+    assert!(page.contains("key.pss_mark"), "{page}");
+    assert_eq!(shop.claviger("inspect pss.pem pss.key").status.code(), Some(1));
+}
+
+#[test]
+fn a_refused_certificate_is_shown_as_far_as_it_can_be_read_and_hides_no_other() {
+    let shop = Workshop::new();
+    shop.openssl("req -x509 -newkey rsa:1024 -nodes -keyout weak.key -out weak.pem -days 90 -subj /CN=Weak");
+    shop.join(&["leaf.pem", "weak.pem", "middle.pem"], "bundle.pem");
+    let output = shop.claviger("inspect --json bundle.pem");
+    let answer = json(&output);
+    assert_eq!((output.status.code(), &answer["accepted"]), (Some(1), &false.into()), "{answer}");
+    let kinds: Vec<&Value> = answer["items"].as_array().unwrap().iter().map(|item| &item["type"]).collect();
+    assert_eq!(kinds, ["certificate", "refused_certificate", "certificate"]);
+    assert_eq!(codes(&answer), ["key.rsa_size"]);
+    let weak = &answer["items"][1];
+    assert_eq!((&weak["subject"], &weak["issuer"]), (&"CN=Weak".into(), &"CN=Weak".into()));
+    assert_eq!(weak["fingerprint"], Value::from(shop.fingerprint("weak.pem")));
+    assert!(weak["not_after"].is_string(), "{weak}");
+    let page = said(&shop.claviger("inspect weak.pem"));
+    for line in [
+        "weak.pem: pem, 1 refused certificate, refused",
+        "  Refused certificate  CN=Weak",
+        "    Issued By            CN=Weak",
+        "    Expiration           ",
+    ] {
+        assert!(page.contains(line), "{line}\n{page}");
+    }
 }
 
 #[test]
@@ -205,7 +262,7 @@ fn usages_addresses_and_the_serial_number_are_shown_and_nothing_is_left_blank() 
 fn what_is_refused_is_said_to_be_that_and_how_a_passphrase_is_given() {
     let shown =
         |file: &str| said(&claviger(&["inspect", "--at", AT]).arg(bad_inputs().join(file)).output().unwrap());
-    assert!(shown("rsa_1024.der").contains("rsa_1024.der: refused\n"));
+    assert!(shown("empty.pem").contains("empty.pem: refused\n"));
     let locked = shown("p12_fn_traversal.p12");
     assert!(
         locked.contains(": needs its passphrase\n") && locked.contains("--passphrase-file FILE"),
@@ -361,6 +418,8 @@ fn a_tls_server_is_looked_at_as_its_clients_see_it() {
         "{page}"
     );
     assert!(page.contains("    Ed25519 only         nothing: "), "{page}");
+    let proven = "    Private Key?         Yes: the server proved that it has it\n";
+    assert_eq!(page.matches(proven).count(), 2, "the leaf and its sibling: {page}");
     // Siblings are no renewal of each other.
     assert!(!page.contains("identified by"), "{page}");
 }
@@ -510,6 +569,7 @@ fn a_server_that_shows_nothing_is_an_answer_too() {
     let output = shop.claviger(&format!("inspect --json {address}"));
     plain.join().unwrap();
     assert_eq!((codes(&json(&output)), output.status.code()), (vec!["look.handshake"], Some(1)));
+    assert!(said(&output).contains("what answers there does not speak TLS"), "{}", said(&output));
     // The port is free again now.
     let gone = shop.claviger(&format!("inspect --json {address}"));
     assert_eq!((codes(&json(&gone)), gone.status.code()), (vec!["look.unreachable"], Some(1)));

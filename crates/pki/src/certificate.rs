@@ -4,8 +4,10 @@
 //! and yet odd is told by [`Certificate::findings`], at a given moment.
 
 mod address;
+mod client;
 mod extension;
 mod finding;
+mod outline;
 mod parse;
 
 use std::fmt;
@@ -15,11 +17,12 @@ use std::sync::{Arc, OnceLock};
 use num_bigint::BigInt;
 
 use crate::name::{inert, shortened};
-use crate::public_key::PublicKeyKind;
+use crate::public_key::{Care, PublicKeyKind};
 use crate::signature_algorithm::{Digest, SignatureAlgorithm};
 use crate::tlv::{Reader, oid_to_dotted, tag};
 use crate::{DistinguishedName, Finding, Fingerprint, KeyId, PublicKey, Refusal, SubjectAltName, UnixTime};
 use extension::Extensions;
+pub use outline::Outline;
 pub(crate) use parse::parse_time;
 
 /// Characters of what people call it, at most; no host name is longer.
@@ -36,6 +39,8 @@ struct Fields {
     der: Vec<u8>,
     fingerprint: Fingerprint,
     places: Places,
+    /// As it is written: 2 for version 3.
+    version: u8,
     /// None when it is unknown.
     algorithm: Option<SignatureAlgorithm>,
     serial: Vec<u8>,
@@ -99,7 +104,16 @@ impl Certificate {
     /// [`MAX_CERTIFICATE`] octets), and every refusal of [`PublicKey::from_spki_der`]. The signature is not
     /// checked here: see [`Self::is_signed_by`].
     pub fn parse(der: &[u8]) -> Result<Self, Refusal> {
-        parse::parse(der).map(|fields| Self(Arc::new(fields)))
+        parse::parse(der, Care::Quick).map(|fields| Self(Arc::new(fields)))
+    }
+
+    /// Reads one again that [`Self::parse`] let in before, as out of a store: its key is not searched for weaknesses
+    /// once more, which takes most of the time with RSA.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], but those of weak keys.
+    pub fn parse_again(der: &[u8]) -> Result<Self, Refusal> {
+        parse::parse(der, Care::Known).map(|fields| Self(Arc::new(fields)))
     }
 
     /// The DER, as it was read.
@@ -299,8 +313,10 @@ impl Certificate {
 
     /// Whether it may be used for what is called so, or does not say for what.
     pub(crate) fn allows(&self, extended_usage: &str) -> bool {
-        let usages = &self.0.extensions.extended_usages;
-        usages.is_empty() || usages.iter().any(|usage| usage == extended_usage || usage == ANY_USAGE)
+        let extensions = &self.0.extensions;
+        let usages = &extensions.extended_usages;
+        let says_nothing = usages.is_empty() && !extensions.oddities.allows_nothing;
+        says_nothing || usages.iter().any(|usage| usage == extended_usage || usage == ANY_USAGE)
     }
 
     /// Whether subject and issuer are the same name.

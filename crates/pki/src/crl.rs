@@ -225,14 +225,14 @@ impl Crl {
         issuer.public_key().verify(self.algorithm_der(), message, signature)
     }
 
-    /// Whether nothing about the list itself forbids to rely on it at this moment: it is current, has a number that is
-    /// not critical (RFC 5280, 5.2.3), and nothing critical in it is unknown here.
+    /// Whether nothing about the list itself forbids to rely on it at this moment: it is current, its number is not
+    /// critical (RFC 5280, 5.2.3), and nothing critical in it is unknown here. Whether it has a number is another question:
+    /// see [`Self::number`].
     pub(crate) fn is_usable_at(&self, at: UnixTime) -> bool {
         let Fields { extensions, has_unknown_entries, .. } = &*self.0;
         let is_current = self.this_update() <= at && self.next_update().is_some_and(|end| at <= end);
-        let is_numbered = extensions.number.is_some() && !extensions.is_number_critical;
         is_current
-            && is_numbered
+            && !extensions.is_number_critical
             && extensions.unknown_critical.is_empty()
             && !has_unknown_entries
             && !self.has_weak_signature()

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::certificate::Outline;
 use crate::chain::{arrange_for, deduplicated, refuse_crowd};
 use crate::finding::abridged;
 use crate::format::{self, Contents, Item, KdfBudget, Object};
@@ -17,7 +18,7 @@ pub struct Inspection {
     pub accepted: bool,
     /// The format, as in [`Contents::format`]; empty when the file could not be read.
     pub format: String,
-    /// What is in it, in its order; of a refused file what stands before the fault.
+    /// What is in it, in its order; of a refused file what could be read all the same.
     pub items: Vec<InspectedItem>,
     /// What the file calls each of the items, in the same order: any characters, never to be trusted.
     pub friendly_names: Vec<Option<String>>,
@@ -36,16 +37,18 @@ pub enum InspectedItem {
     Csr(Csr),
     /// A certificate revocation list.
     Crl(Crl),
+    /// A certificate that is the reason, or one of the reasons, why the file is refused.
+    Refused(Outline),
 }
 
 impl InspectedItem {
-    /// The public key in it; a revocation list has none.
+    /// The public key in it; a revocation list has none, and that of a refused certificate is not read.
     pub fn public_key(&self) -> Option<&PublicKey> {
         match self {
             Self::Certificate(certificate) => Some(certificate.public_key()),
             Self::PrivateKey(key) => Some(key),
             Self::Csr(csr) => Some(csr.public_key()),
-            Self::Crl(_) => None,
+            Self::Crl(_) | Self::Refused(_) => None,
         }
     }
 }
@@ -92,19 +95,42 @@ pub fn inspect_within(
     }
 }
 
-/// A file that is not taken, with what was read before the fault. Of one that is too much nothing is shown.
+/// A file that is not taken, with what could be read of it. Of one that is too much nothing is shown.
 fn refused(mut contents: Contents, refusal: Refusal) -> Inspection {
-    if refusal.code.starts_with("limit.") || contents.items.is_empty() {
+    if format::is_of_whole_file(&refusal) {
         contents.items.clear();
-        contents.format = "";
+        contents.outlines.clear();
     }
+    let is_shown = !contents.items.is_empty() || !contents.outlines.is_empty();
+    let refusals = std::iter::once(refusal).chain(contents.more_refusals).map(Finding::from).collect();
+    let (items, friendly_names) = with_outlines(contents.items, contents.outlines).unzip();
     Inspection {
         accepted: false,
-        format: contents.format.to_owned(),
-        friendly_names: contents.items.iter().map(|item| item.friendly_name.clone()).collect(),
-        items: contents.items.into_iter().map(shown).collect(),
-        findings: vec![refusal.into()],
+        format: if is_shown { contents.format.to_owned() } else { String::new() },
+        items,
+        friendly_names,
+        findings: abridged(refusals, TOLD_OF_EACH),
     }
+}
+
+/// The items with their names, and each refused certificate where it stood among them.
+fn with_outlines(
+    items: Vec<Item>,
+    outlines: Vec<(usize, Outline)>,
+) -> impl Iterator<Item = (InspectedItem, Option<String>)> {
+    let mut outlines = outlines.into_iter().peekable();
+    let places = items.into_iter().map(Some).chain([None]).enumerate();
+    places.flat_map(move |(place, item)| {
+        let mut here = Vec::new();
+        while let Some((_, outline)) = outlines.next_if(|(before, _)| *before <= place) {
+            here.push((InspectedItem::Refused(outline), None));
+        }
+        here.extend(item.map(|mut item| {
+            let name = item.friendly_name.take();
+            (shown(item), name)
+        }));
+        here
+    })
 }
 
 fn inspect_contents(contents: Contents, now: UnixTime) -> Inspection {

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::public_key::PublicKeyKind;
 use crate::tlv::{self, Reader, Tlv, tag};
-use crate::{KeyAlgorithm, KeyId, PublicKey, Refusal};
+use crate::{Finding, KeyAlgorithm, KeyId, PublicKey, Refusal, Severity};
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
@@ -28,6 +28,7 @@ pub struct PrivateKey {
     pkcs8: Zeroizing<Vec<u8>>,
     public_key: PublicKey,
     algorithm: KeyAlgorithm,
+    pss_mark: bool,
 }
 
 impl PrivateKey {
@@ -52,8 +53,10 @@ impl PrivateKey {
     /// `oid` names the kind of key, whose parameters are what is left of `identifier`; `inner` is the key of this kind,
     /// `der` the whole PKCS#8.
     fn of_kind(oid: &[u8], mut identifier: Reader<'_>, inner: &[u8], der: &[u8]) -> Result<Self, Refusal> {
-        if oid == RSA.as_bytes() || oid == RSA_PSS.as_bytes() {
+        if oid == RSA.as_bytes() {
             Self::from_pkcs1_der(inner)
+        } else if oid == RSA_PSS.as_bytes() {
+            Ok(Self { pss_mark: true, ..Self::from_pkcs1_der(inner)? })
         } else if oid == EC.as_bytes() {
             let parameters = if identifier.is_empty() { None } else { Some(identifier.any()?) };
             from_ec(inner, parameters)
@@ -115,6 +118,23 @@ impl PrivateKey {
         self.public_key.id()
     }
 
+    /// Whether it came under the RSASSA-PSS identifier, which it no longer has.
+    pub fn had_pss_mark(&self) -> bool {
+        self.pss_mark
+    }
+
+    /// What was put right about it: `key.pss_mark`.
+    pub(crate) fn finding(&self) -> Option<Finding> {
+        self.pss_mark.then(|| Finding {
+            code: "key.pss_mark",
+            severity: Severity::Info,
+            what: "the private key was marked for RSASSA-PSS alone; it is taken as an ordinary RSA key"
+                .to_owned(),
+            place: format!("key {}", self.id()),
+            repair: "Nothing, unless its certificate binds it to RSASSA-PSS.".to_owned(),
+        })
+    }
+
     fn of(pkcs8: &[u8], public_key: PublicKey) -> Result<Self, Refusal> {
         let algorithm = match (public_key.algorithm(), public_key.kind()) {
             (Some(algorithm), _) => algorithm,
@@ -123,7 +143,7 @@ impl PrivateKey {
                 return Err(unsupported());
             }
         };
-        Ok(Self { pkcs8: Zeroizing::new(pkcs8.to_vec()), public_key, algorithm })
+        Ok(Self { pkcs8: Zeroizing::new(pkcs8.to_vec()), public_key, algorithm, pss_mark: false })
     }
 }
 
@@ -270,7 +290,10 @@ mod tests {
         let pkcs1 = inner(&made);
         assert_eq!(PrivateKey::from_pkcs1_der(&pkcs1).unwrap().pkcs8_der(), &*made);
         let pss = pkcs8(&[&tlv::oid(RSA_PSS.as_bytes())], &pkcs1);
-        assert_eq!(PrivateKey::from_pkcs8_der(&pss).unwrap().pkcs8_der(), &*made);
+        let read = PrivateKey::from_pkcs8_der(&pss).unwrap();
+        assert_eq!(read.pkcs8_der(), &*made);
+        assert!(read.had_pss_mark() && read.finding().is_some_and(|finding| finding.code == "key.pss_mark"));
+        assert!(PrivateKey::from_pkcs8_der(&made).unwrap().finding().is_none());
         let mut damaged = pkcs1;
         let middle = damaged.len() / 2;
         damaged[middle] ^= 1;

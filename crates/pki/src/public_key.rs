@@ -14,6 +14,7 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use crate::signature_algorithm::SignatureAlgorithm;
 use crate::tlv::{Reader, Tlv, oid_to_dotted, only, tag};
 use crate::{Finding, KeyAlgorithm, KeyId, Refusal, Severity, format};
+pub(crate) use rsa::Care;
 
 /// A public key that passed every check that its bytes alone allow. Two are equal when their DER is.
 #[derive(Clone)]
@@ -120,16 +121,11 @@ impl PublicKey {
     /// `key.weak.roca`, `key.weak.close_primes`, `key.weak.sparse`, `key.curve`, `key.ec_point` for the key.
     pub fn from_spki_der(der: &[u8]) -> Result<Self, Refusal> {
         format::der::check(der)?;
-        Self::read(der, rsa::Care::Thorough)
+        Self::read(der, Care::Thorough)
     }
 
-    /// As [`Self::from_spki_der`], for the key inside a certificate that passed [`format::der::check`] already; the
-    /// search for factors of an RSA modulus ends sooner.
-    pub(crate) fn from_checked(der: &[u8]) -> Result<Self, Refusal> {
-        Self::read(der, rsa::Care::Quick)
-    }
-
-    fn read(der: &[u8], care: rsa::Care) -> Result<Self, Refusal> {
+    /// As [`Self::from_spki_der`], for the key inside a certificate that passed [`format::der::check`] already.
+    pub(crate) fn read(der: &[u8], care: Care) -> Result<Self, Refusal> {
         let mut spki = Reader::new(only(der, tag::SEQUENCE)?.value);
         let mut algorithm = Reader::new(spki.expect(tag::SEQUENCE)?.value);
         let bits = spki.expect(tag::BIT_STRING)?;

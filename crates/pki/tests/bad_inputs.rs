@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::signature::KeyPair;
-use claviger_pki::UnixTime;
 use claviger_pki::inspect::{InspectedItem, Inspection, inspect};
+use claviger_pki::{Fingerprint, UnixTime, format};
 use maker::{CRITICAL, Fields, bits, ca, dns_names, extension, name, pem, seq, tlv};
 
 /// 2026-11-22T00:00:00Z, the moment at which the manifest's answers hold.
@@ -536,6 +536,34 @@ fn keys_must_fit_and_be_one() {
     clean((private_key(1) + &leaf + &private_key(1)).as_bytes());
     refused((private_key(2) + &leaf).as_bytes(), "key.mismatch");
     refused((private_key(1) + &leaf + &private_key(2)).as_bytes(), "import.ambiguous_key");
+}
+
+#[test]
+fn one_refused_block_hides_no_other() {
+    let weak = include_bytes!("../../../badinputs/rsa_1024.der");
+    let leaf = pem("CERTIFICATE", &Fields::server().der());
+    let broken = "-----BEGIN CERTIFICATE-----\n****\n-----END CERTIFICATE-----\n";
+    let text = [&leaf, &pem("CERTIFICATE", weak), broken, &private_key(1), &leaf].concat();
+    let inspection = look(text.as_bytes());
+    assert!(!inspection.accepted && format::read(text.as_bytes(), None).is_err());
+    let codes: Vec<&str> = inspection.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["pem.base64", "key.rsa_size"]);
+    let [
+        InspectedItem::Certificate(first),
+        InspectedItem::Refused(outline),
+        InspectedItem::PrivateKey(_),
+        InspectedItem::Certificate(last),
+    ] = &inspection.items[..]
+    else {
+        panic!("{:?}", inspection.items)
+    };
+    assert!(first == last && inspection.friendly_names.len() == 4 && inspection.format == "pem");
+    assert_eq!(outline.fingerprint, Fingerprint::of_der(weak));
+    // A refused key costs as much as a sound one: after as many as there may be, the rest is not read.
+    let x25519 = seq(&[&[2, 1, 0], &seq(&[&[6, 3, 0x2b, 0x65, 0x6e]]), &tlv(4, &[&[4, 1, 0]])]);
+    let many = [pem("PRIVATE KEY", &x25519).repeat(51), private_key(1)].concat();
+    let many = look(many.as_bytes());
+    assert!(many.items.is_empty() && !many.accepted, "{:?}", many.findings);
 }
 
 fn chain(ders: &[Vec<u8>]) -> Vec<u8> {

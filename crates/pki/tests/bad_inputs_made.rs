@@ -486,6 +486,8 @@ fn rsa_keys() {
         input("512 bits", rsa(&sized(512), &usual), Refused("key.rsa_size")),
         input("1024 bits", rsa(&sized(1024), &usual), Refused("key.rsa_size")),
         input("2047 bits", rsa(&number(3, 2047), &usual), Refused("key.rsa_size")),
+        input("2049 bits", rsa(&number(3, 2049), &usual), Refused("key.rsa_size")),
+        input("3076 bits", rsa(&number(3, 3076), &usual), Refused("key.rsa_size")),
         input("16,384 bits", rsa(&number(3, 16_384), &usual), Refused("limit.rsa_size")),
     ]);
 }

@@ -14,7 +14,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use claviger_pki::inspect::{InspectedItem, Inspection, inspect};
-use claviger_pki::{Certificate, UnixTime};
+use claviger_pki::{Certificate, Severity, UnixTime};
 use num_bigint::BigUint;
 
 use maker::{CRITICAL, ED25519, Fields, bits, ca, dns_names, extension, key, name, pem, seq, spki, tlv};
@@ -85,13 +85,35 @@ fn text_of_windows_is_read() {
 }
 
 #[test]
-fn base64_without_its_lines_is_told_what_it_lacks() {
+fn base64_without_its_lines_is_read_and_told_what_it_lacks() {
     let text = pem("CERTIFICATE", &leaf());
     let bare: String = text.lines().filter(|line| !line.starts_with('-')).collect::<Vec<_>>().join("\r\n");
     for bytes in [bare.clone(), bare.replace("\r\n", ""), format!("\n{bare}\n")] {
-        look(&bytes).is_refused("pem.none");
+        let seen = look(&bytes);
+        seen.is_clean();
+        assert!(matches!(&seen.0.items[..], [InspectedItem::Certificate(one)] if one.der() == leaf()));
+        look(format!("{}=", bytes.trim_end())).is_refused("pem.none");
     }
+    let half = bare.replace("\r\n", "");
+    look(&half[..half.len() / 8 * 4]).is_refused("der.truncated");
     look("hello world").is_refused("input.unrecognised");
+}
+
+#[test]
+fn an_archive_is_told_to_be_one() {
+    let mut tar = vec![0; 1024];
+    tar[257..262].copy_from_slice(b"ustar");
+    let block = pem("CERTIFICATE", &leaf());
+    for (bytes, name) in [
+        ([b"PK\x03\x04".as_slice(), &block.as_bytes()[20..]].concat(), "a zip archive"),
+        (vec![0x1f, 0x8b, 8, 0, 0, 0], "a gzip archive"),
+        (tar, "a tar archive"),
+    ] {
+        let seen = look(&bytes);
+        seen.is_refused("input.unrecognised");
+        let refusal = &seen.0.findings[0];
+        assert!(refusal.what.contains(name) && refusal.repair.starts_with("Unpack it"), "{}", refusal.what);
+    }
 }
 
 #[test]
@@ -319,6 +341,120 @@ fn an_address_is_a_host_too() {
     look(with(vec![address, code_signing])).is_noticed("cert.no_server_auth");
 }
 
+/// An extension below 1.3.6.1 whose identifier ends so.
+fn elsewhere(oid: &[u8], critical: &[u8], value: &[u8]) -> Vec<u8> {
+    seq(&[&tlv(6, &[&[0x2b, 6, 1], oid]), critical, &tlv(4, &[value])])
+}
+
+/// An extended key usage with these purposes below id-kp.
+fn purposes(numbers: &[u8]) -> Vec<u8> {
+    let purposes: Vec<u8> = numbers.iter().flat_map(|one| [6, 8, 0x2b, 6, 1, 5, 5, 7, 3, *one]).collect();
+    extension(37, &[], &seq(&[&purposes]))
+}
+
+const PRECERTIFICATE: &[u8] = &[4, 1, 0xd6, 0x79, 2, 4, 3];
+const TIMESTAMPS: &[u8] = &[4, 1, 0xd6, 0x79, 2, 4, 2];
+const TLS_FEATURE: &[u8] = &[5, 5, 7, 1, 24];
+
+impl Look {
+    /// One finding and no other, that says this and is so bad.
+    #[track_caller]
+    fn says(&self, code: &str, severity: Severity, words: &[&str]) {
+        let [found] = &self.0.findings[..] else { panic!("{:?}", self.0.findings) };
+        assert_eq!((found.code, found.severity), (code, severity), "{found:?}");
+        assert!(words.iter().all(|word| found.what.contains(word)) && !found.repair.is_empty(), "{found:?}");
+    }
+}
+
+#[test]
+fn what_public_cas_issue_is_clean() {
+    look(with(vec![
+        extension(15, CRITICAL, &[3, 2, 7, 0x80]),
+        purposes(&[1]),
+        extension(19, CRITICAL, &seq(&[])),
+        dns_names(&["a.example", "www.a.example"]),
+        elsewhere(TIMESTAMPS, &[], &tlv(4, &[&[0; 100]])),
+        extension(32, &[], &seq(&[&seq(&[&[6, 6, 0x67, 0x81, 0x0c, 1, 2, 1]])])),
+    ]))
+    .is_clean();
+}
+
+#[test]
+fn a_server_that_may_not_sign_is_told_with_the_clients_that_refuse_it() {
+    let usage =
+        |bits: &[u8]| look(with(vec![dns_names(&["a.example"]), extension(15, CRITICAL, &tlv(3, &[bits]))]));
+    for sound in [&[7, 0x80][..], &[5, 0xa0], &[6, 0xc0]] {
+        usage(sound).is_clean();
+    }
+    // keyEncipherment, keyAgreement: browsers differ. keyCertSign, nothing at all: nearly nobody takes it.
+    for old in [&[5, 0x20][..], &[3, 0x08]] {
+        usage(old).says("cert.purpose", Severity::Warning, &["digitalSignature", "GnuTLS", "Java"]);
+    }
+    for none in [&[2, 0x04][..], &[0], &[7, 0]] {
+        usage(none).says("cert.purpose", Severity::Warning, &["digitalSignature", "OpenSSL", "Firefox"]);
+    }
+    let client = [dns_names(&["a.example"]), purposes(&[2]), extension(15, CRITICAL, &[3, 2, 5, 0x20])];
+    assert!(!look(with(client.to_vec())).codes().contains(&"cert.purpose"), "it serves nobody");
+}
+
+#[test]
+fn an_empty_extended_key_usage_allows_nothing() {
+    let names = dns_names(&["a.example"]);
+    look(with(vec![names.clone(), purposes(&[])])).says("cert.no_server_auth", Severity::Warning, &[]);
+    let leaf = with(vec![names, purposes(&[])]);
+    let root = Fields::ca("CA", 100, "CA", 100).der();
+    let together = look(pem("CERTIFICATE", &leaf) + &pem("CERTIFICATE", &root));
+    together.is_noticed("chain.client_cannot_build");
+}
+
+#[test]
+fn must_staple_is_told_because_nothing_is_stapled() {
+    let feature =
+        |value: &[u8]| look(with(vec![dns_names(&["a.example"]), elsewhere(TLS_FEATURE, &[], value)]));
+    for stapling in [&[2, 1, 5][..], &[2, 1, 17], &[2, 1, 23, 2, 1, 5]] {
+        feature(&seq(&[stapling])).says("cert.must_staple", Severity::Warning, &["GnuTLS", "Firefox"]);
+    }
+    for other in [seq(&[&[2, 1, 23]]), seq(&[]), vec![5, 0]] {
+        feature(&other).is_clean();
+    }
+}
+
+#[test]
+fn extensions_in_an_old_version_are_told() {
+    for version in [0, 1] {
+        let mut der = leaf();
+        let place = der.windows(5).position(|five| five == [0xa0, 3, 2, 1, 2]).unwrap();
+        der[place + 4] = version;
+        look(der).says("cert.profile", Severity::Warning, &["Java", &format!("version {}", version + 1)]);
+    }
+}
+
+#[test]
+fn a_precertificate_is_none() {
+    let poison =
+        |critical| look(with(vec![dns_names(&["a.example"]), elsewhere(PRECERTIFICATE, critical, &[5, 0])]));
+    poison(CRITICAL).says("cert.precertificate", Severity::Error, &["every client"]);
+    poison(&[]).is_clean();
+}
+
+#[test]
+fn a_server_without_any_host_is_told() {
+    let of = |subject: &str, extensions: Vec<Vec<u8>>| {
+        look(Fields { subject: name(subject), extensions, ..Fields::server() }.der())
+    };
+    let email = extension(17, &[], &seq(&[&tlv(0x81, &[b"a@b.example"])]));
+    for (subject, extensions) in
+        [("../../etc/x", vec![purposes(&[1])]), ("Printer", vec![purposes(&[1]), email.clone()])]
+    {
+        of(subject, extensions).says("cert.no_san", Severity::Warning, &["neither a host nor an address"]);
+    }
+    of("", vec![purposes(&[1])]).says("cert.no_name", Severity::Warning, &[]);
+    // Others may know it by its subject: clients, and both sides of X-Road.
+    for extensions in [vec![purposes(&[1, 2])], vec![purposes(&[4]), email], vec![]] {
+        of("SS1", extensions).is_clean();
+    }
+}
+
 #[test]
 fn characters_that_cannot_be_seen_are_shown() {
     for unseen in
@@ -529,12 +665,15 @@ fn a_key_that_is_bound_to_another_padding_is_not_called_a_stranger() {
 }
 
 #[test]
-fn of_a_refused_file_is_shown_what_stands_before_the_fault() {
+fn of_a_refused_file_is_shown_what_can_be_read() {
     let inverted = Fields { not_before: "20270101000000Z".to_owned(), ..Fields::server() }.der();
     let seen = look(pem("CERTIFICATE", &leaf()) + &pem("CERTIFICATE", &inverted));
     seen.is_refused("cert.validity");
-    assert!(matches!(&seen.0.items[..], [InspectedItem::Certificate(one)] if one.der() == leaf()));
-    assert_eq!((seen.0.format.as_str(), seen.0.friendly_names.len()), ("pem", 1));
+    let [InspectedItem::Certificate(one), InspectedItem::Refused(other)] = &seen.0.items[..] else {
+        panic!("a certificate and a refused one: {:?}", seen.0.items)
+    };
+    assert!(one.der() == leaf() && other.not_before > other.not_after);
+    assert_eq!((seen.0.format.as_str(), seen.0.friendly_names.len()), ("pem", 2));
     let crowd = look(ed25519_key(1).repeat(51));
     assert!(crowd.0.items.is_empty() && crowd.0.format.is_empty(), "too much is not shown");
 }

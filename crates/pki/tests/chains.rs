@@ -164,3 +164,23 @@ fn a_root_is_found_beside_a_thicket() {
     let chain = Series::learning(pool, NOW).chain(&leaf);
     assert_eq!((chain.served, chain.root, chain.verdict), (vec![leaf, named], Some(root), Ok(())));
 }
+
+#[test]
+fn only_an_address_that_can_be_asked_is_recommended() {
+    let repair = |addresses: &[&str]| {
+        let method = [6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 2];
+        let one = |address: &&str| seq(&[&method, &tlv(0x86, &[address.as_bytes()])]);
+        let list = seq(&[&addresses.iter().flat_map(one).collect::<Vec<_>>()]);
+        let access = seq(&[&[6, 8, 0x2b, 6, 1, 5, 5, 7, 1, 1], &tlv(4, &[&list])]);
+        let fields = Fields::server();
+        let extensions = [fields.extensions.clone(), vec![access]].concat();
+        let found = chain(&read(Fields { extensions, ..fields }), &[]).findings;
+        assert_eq!(found[0].code, "chain.incomplete");
+        found[0].repair.clone()
+    };
+    let (file, ldap, web) = ("file:///etc/passwd", "ldap://dc.example/cn=CA", "HTTP://ca.example/ca.cer");
+    assert!(repair(&[file, ldap, web]).ends_with(&format!("at {web}.")));
+    for nothing in [repair(&[file, ldap]), repair(&[])] {
+        assert!(!nothing.contains("://") && nothing.contains("Import the intermediate"), "{nothing}");
+    }
+}

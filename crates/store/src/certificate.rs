@@ -308,7 +308,7 @@ pub fn expiries(tx: &Tx<'_>, from: Moment, until: Moment) -> Result<Vec<ExpiryWe
 
 /// Reads a stored certificate.
 pub(crate) fn parse(der: &[u8]) -> Result<Certificate, Error> {
-    Certificate::parse(der).map_err(|_| Error::Corrupt { table: "certificate", column: "der" })
+    Certificate::parse_again(der).map_err(|_| Error::Corrupt { table: "certificate", column: "der" })
 }
 
 fn read(row: &Row<'_>) -> Result<CertificateEntry, Error> {

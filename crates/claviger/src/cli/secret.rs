@@ -38,6 +38,9 @@ pub fn chosen(file: Option<&Path>, prompt: &str, option: &str) -> anyhow::Result
     if first.is_empty() {
         bail!("it must not be empty");
     }
+    if first.contains(char::is_control) {
+        bail!("it must be one line, of characters that can be typed");
+    }
     if file.is_none() && *ask("The same again")? != *first {
         bail!("the two are not the same");
     }
@@ -54,5 +57,9 @@ mod tests {
         let path = directory.path().join("pin");
         std::fs::write(&path, "Secret 1234\n").unwrap();
         assert_eq!(chosen(Some(&path), "PIN", "--pin-file").unwrap().as_str(), "Secret 1234");
+        for bad in ["", "a\nb", "a\0b"] {
+            std::fs::write(&path, bad).unwrap();
+            assert!(chosen(Some(&path), "PIN", "--pin-file").is_err(), "{bad:?}");
+        }
     }
 }

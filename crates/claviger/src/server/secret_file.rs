@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 /// The mode of every secret file: its owner reads and writes it, nobody else anything.
 pub const MODE: u32 = 0o600;
 
+/// What Windows' editors put in front of a text; it does not belong to a secret.
+pub const MARK: char = '\u{feff}';
+
 /// How the name ends under which a file is written first.
 const STAGED: &str = ".new";
 
@@ -102,7 +105,8 @@ pub fn check_mode(path: &Path) -> anyhow::Result<()> {
 pub fn read_line(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     let read = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let text = Zeroizing::new(read);
-    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = text.strip_prefix(MARK).unwrap_or(&text);
+    let line = line.strip_suffix('\n').unwrap_or(line);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
         bail!("{} is empty", path.display());
@@ -162,7 +166,7 @@ mod tests {
     fn the_end_of_the_line_does_not_belong_to_a_password() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
-        for (written, read) in [("a b \n", "a b "), ("a\r\n", "a"), ("a", "a")] {
+        for (written, read) in [("a b \n", "a b "), ("a\r\n", "a"), ("a", "a"), ("\u{feff}a\n", "a")] {
             std::fs::write(&path, written).unwrap();
             assert_eq!(read_line(&path).unwrap().as_str(), read);
         }

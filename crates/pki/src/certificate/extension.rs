@@ -27,6 +27,18 @@ pub(super) struct Extensions {
     pub(super) crl_urls: Vec<String>,
     /// Critical, and unknown to us: dotted identifiers.
     pub(super) unknown_critical: Vec<String>,
+    pub(super) oddities: Oddities,
+}
+
+/// What is well-formed and yet keeps clients away.
+#[derive(Default)]
+pub(super) struct Oddities {
+    /// The extended key usage is there and empty, so that nothing is allowed.
+    pub(super) allows_nothing: bool,
+    /// The server must send an OCSP answer along (TLS feature, RFC 7633).
+    pub(super) wants_stapling: bool,
+    /// The poison of certificate transparency (RFC 6962, 3.1), critical as it must be.
+    pub(super) is_precertificate: bool,
 }
 
 /// id-ce, 2.5.29: all extensions of RFC 5280 but those of id-pe.
@@ -35,6 +47,11 @@ const ID_CE: [u8; 2] = [0x55, 0x1d];
 const ID_PE: [u8; 7] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01];
 /// id-ad, 1.3.6.1.5.5.7.48.
 const ID_AD: [u8; 7] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30];
+
+/// The poison of a precertificate, 1.3.6.1.4.1.11129.2.4.3.
+const POISON: [u8; 10] = [0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x03];
+/// The TLS extensions that ask for an OCSP answer: status_request and status_request_v2.
+const STATUS_REQUESTS: [&[u8]; 2] = [&[5], &[17]];
 
 /// The number of registeredID among the GeneralNames: an object identifier without its tag.
 const REGISTERED_ID: u8 = 8;
@@ -112,15 +129,20 @@ impl Extensions {
             Known::SubjectAltName => self.names = read_names(checked(value)?)?,
             Known::BasicConstraints => (self.is_ca, self.path_len) = read_basic_constraints(checked(value)?)?,
             Known::KeyUsage => self.key_usage = Some(read_key_usage(checked(value)?)?),
-            Known::ExtendedKeyUsage => self.extended_usages = read_extended_usages(checked(value)?)?,
+            Known::ExtendedKeyUsage => {
+                self.extended_usages = read_extended_usages(checked(value)?)?;
+                self.oddities.allows_nothing = self.extended_usages.is_empty();
+            }
             Known::SubjectKeyId => self.subject_key_id = Some(only(value, tag::OCTET_STRING)?.value.to_vec()),
             Known::AuthorityKeyId => self.authority_key_id = read_authority_key_id(checked(value)?)?,
             Known::NameConstraints => count_subtrees(checked(value)?)?,
             Known::AuthorityAccess => self.read_access(checked(value)?)?,
             Known::CrlPoints => self.crl_urls.extend(read_crl_points(checked(value)?)?),
+            Known::TlsFeature => self.oddities.wants_stapling = wants_stapling(checked(value)?),
+            Known::Poison if extension.critical => self.oddities.is_precertificate = true,
             Known::Harmless => drop(checked(value)?),
             Known::No if extension.critical => self.unknown_critical.push(oid_to_dotted(extension.oid)?),
-            Known::No => {}
+            Known::Poison | Known::No => {}
         }
         Ok(())
     }
@@ -162,7 +184,9 @@ enum Known {
     AuthorityAccess,
     /// cRLDistributionPoints, and freshestCRL, which is built alike.
     CrlPoints,
-    /// Known to clients, and without consequence here even when critical: policies, issuerAltName, TLS feature,
+    TlsFeature,
+    Poison,
+    /// Known to clients, and without consequence here even when critical: policies, issuerAltName,
     /// subjectInfoAccess.
     Harmless,
     No,
@@ -189,7 +213,9 @@ impl<'a> Extension<'a> {
             (Some([35]), _) => Known::AuthorityKeyId,
             (Some([37]), _) => Known::ExtendedKeyUsage,
             (_, Some([1])) => Known::AuthorityAccess,
-            (Some([18 | 32 | 33 | 36 | 54]), _) | (_, Some([11 | 24])) => Known::Harmless,
+            (_, Some([24])) => Known::TlsFeature,
+            (Some([18 | 32 | 33 | 36 | 54]), _) | (_, Some([11])) => Known::Harmless,
+            _ if self.oid == POISON => Known::Poison,
             _ => Known::No,
         }
     }
@@ -249,6 +275,14 @@ fn read_extended_usages(value: &[u8]) -> Result<Vec<String>, Refusal> {
         usages.push(known.map_or(dotted, |(_, name)| (*name).to_owned()));
     }
     Ok(usages)
+}
+
+/// Whether a TLS feature (RFC 7633, 4) demands an OCSP answer; what is none of its lists demands nothing.
+fn wants_stapling(value: &[u8]) -> bool {
+    let Ok(list) = only(value, tag::SEQUENCE) else { return false };
+    let mut features = Reader::new(list.value);
+    std::iter::from_fn(|| features.expect(tag::INTEGER).ok())
+        .any(|feature| STATUS_REQUESTS.contains(&feature.value))
 }
 
 fn read_authority_key_id(value: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {

@@ -1,6 +1,6 @@
 //! What is odd about a certificate that was let in.
 
-use super::{ANY_USAGE, Certificate, Role, SERVER_AUTH, address};
+use super::{CLIENT_AUTH, Certificate, Role, SERVER_AUTH, address, client};
 use crate::finding::abridged;
 use crate::name::inert;
 use crate::signature_algorithm::{Digest, SignatureAlgorithm};
@@ -30,6 +30,7 @@ pub(super) fn findings(certificate: &Certificate, now: UnixTime) -> Vec<Finding>
     findings.extend(serial(certificate));
     findings.extend(names(certificate));
     findings.extend(usage(certificate));
+    findings.extend(client::findings(certificate));
     findings.extend(signature(certificate));
     findings.extend(certificate.public_key().findings());
     findings.extend(addresses(certificate));
@@ -116,20 +117,35 @@ fn names(certificate: &Certificate) -> Vec<Finding> {
             "Ask for one with the host name as an alternative name.",
         ));
     }
-    findings.extend(host_in_common_name_only(certificate));
+    if !is_blank || !certificate.names().is_empty() {
+        findings.extend(no_host(certificate));
+    }
     findings
 }
 
-/// Chrome 58, Firefox 101, Go 1.15, Java and our own edge look for hosts among the alternative names alone.
-fn host_in_common_name_only(certificate: &Certificate) -> Option<Finding> {
-    let host = certificate.subject().common_name().and_then(san::host_name)?;
-    let is_host = |name: &SubjectAltName| matches!(name, SubjectAltName::Dns(_) | SubjectAltName::Ip(_));
-    if certificate.role() != Role::Server || certificate.names().iter().any(is_host) {
+/// Chrome 58, Firefox 101, Go 1.15, Java and our own edge look for hosts among the alternative names alone. Who names no
+/// host at all is told where it says that it serves and does nothing else.
+fn no_host(certificate: &Certificate) -> Option<Finding> {
+    if certificate.role() != Role::Server || has_host(certificate) {
         return None;
     }
-    let what = format!("the host {host} stands only in the common name, where clients no longer look");
+    let usages = &certificate.0.extensions.extended_usages;
+    let has = |wanted: &str| usages.iter().any(|usage| usage == wanted);
+    let what = match certificate.subject().common_name().and_then(san::host_name) {
+        Some(host) => format!("the host {host} stands only in the common name, where clients no longer look"),
+        None if has(SERVER_AUTH) && !has(CLIENT_AUTH) => {
+            "it is for a server, and names neither a host nor an address: no client takes it for any site"
+                .to_owned()
+        }
+        None => return None,
+    };
     let repair = "Ask for one with the host name as an alternative name.";
     Some(warning("cert.no_san", what, "subject", repair))
+}
+
+fn has_host(certificate: &Certificate) -> bool {
+    let is_host = |name: &SubjectAltName| matches!(name, SubjectAltName::Dns(_) | SubjectAltName::Ip(_));
+    certificate.names().iter().any(is_host)
 }
 
 fn usage(certificate: &Certificate) -> Vec<Finding> {
@@ -141,11 +157,7 @@ fn usage(certificate: &Certificate) -> Vec<Finding> {
             warning("cert.ext_critical", what, &format!("extension {oid}"), repair)
         })
         .collect();
-    let usages = &extensions.extended_usages;
-    let serves = usages.is_empty() || usages.iter().any(|usage| usage == SERVER_AUTH || usage == ANY_USAGE);
-    let is_host = |name: &SubjectAltName| matches!(name, SubjectAltName::Dns(_) | SubjectAltName::Ip(_));
-    let has_host = certificate.names().iter().any(is_host);
-    if !serves && has_host && !certificate.is_ca() {
+    if !certificate.allows(SERVER_AUTH) && has_host(certificate) && !certificate.is_ca() {
         let what =
             "it names hosts, but its extended key usage does not allow to serve them (serverAuth)".to_owned();
         findings.push(warning(
@@ -199,6 +211,6 @@ fn addresses(certificate: &Certificate) -> Vec<Finding> {
     .collect()
 }
 
-fn warning(code: &'static str, what: String, place: &str, repair: &str) -> Finding {
+pub(super) fn warning(code: &'static str, what: String, place: &str, repair: &str) -> Finding {
     Finding { code, severity: Severity::Warning, what, place: place.to_owned(), repair: repair.to_owned() }
 }

@@ -6,13 +6,13 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::extension::Extensions;
-use super::{Fields, MAX_CERTIFICATE, Places};
-use crate::public_key::whole_octets;
+use super::{Fields, MAX_CERTIFICATE, Outline, Places};
+use crate::public_key::{Care, whole_octets};
 use crate::signature_algorithm::SignatureAlgorithm;
 use crate::tlv::{Reader, Tlv, only, tag, unexpected};
 use crate::{DistinguishedName, Fingerprint, PublicKey, Refusal, UnixTime, format};
 
-pub(super) fn parse(der: &[u8]) -> Result<Fields, Refusal> {
+pub(super) fn parse(der: &[u8], care: Care) -> Result<Fields, Refusal> {
     format::der::check(der)?;
     let outer = Outer::read(der).map_err(|_| syntax("certificate"))?;
     let inner = Inner::read(outer.signed.value).map_err(|_| syntax("tbsCertificate"))?;
@@ -37,7 +37,7 @@ pub(super) fn parse(der: &[u8]) -> Result<Fields, Refusal> {
         return Err(refusal);
     }
     let public_key =
-        PublicKey::from_checked(inner.public_key.whole).map_err(|refusal| at(refusal, "public key"))?;
+        PublicKey::read(inner.public_key.whole, care).map_err(|refusal| at(refusal, "public key"))?;
     let places = Places {
         signed: place(der, outer.signed.whole),
         algorithm: place(der, outer.algorithm.whole),
@@ -47,6 +47,7 @@ pub(super) fn parse(der: &[u8]) -> Result<Fields, Refusal> {
         der: der.to_vec(),
         fingerprint: Fingerprint::of_der(der),
         places,
+        version: inner.version,
         algorithm,
         serial: inner.serial.value.to_vec(),
         self_issued: subject.matches(&issuer),
@@ -57,6 +58,22 @@ pub(super) fn parse(der: &[u8]) -> Result<Fields, Refusal> {
         public_key,
         extensions,
         self_signed: OnceLock::new(),
+    })
+}
+
+/// What can be told of one that is refused; none where not even the fields can be told apart.
+pub(super) fn outline(der: &[u8]) -> Option<Outline> {
+    let outer = Outer::read(der).ok()?;
+    let inner = Inner::read(outer.signed.value).ok()?;
+    let mut times = Reader::new(inner.validity.value);
+    let mut next = || times.any().ok().and_then(parse_time);
+    Some(Outline {
+        fingerprint: Fingerprint::of_der(der),
+        subject: DistinguishedName::from_der(inner.subject.whole).ok(),
+        issuer: DistinguishedName::from_der(inner.issuer.whole).ok(),
+        serial: inner.serial.value.to_vec(),
+        not_before: next(),
+        not_after: next(),
     })
 }
 
@@ -78,8 +95,10 @@ impl<'a> Outer<'a> {
     }
 }
 
-/// TBSCertificate (RFC 5280, 4.1.2), without the version: nothing depends on which one it is.
+/// TBSCertificate (RFC 5280, 4.1.2).
 struct Inner<'a> {
+    /// As it is written: 0 for version 1, also where it is left out.
+    version: u8,
     serial: Tlv<'a>,
     algorithm: Tlv<'a>,
     issuer: Tlv<'a>,
@@ -92,12 +111,14 @@ struct Inner<'a> {
 impl<'a> Inner<'a> {
     fn read(content: &'a [u8]) -> Result<Self, Refusal> {
         let mut fields = Reader::new(content);
-        if let Some(version) = fields.optional(tag::constructed(0))? {
+        let version = match fields.optional(tag::constructed(0))? {
+            None => 0,
             // Versions 1 to 3; there are no others.
-            if !matches!(only(version.value, tag::INTEGER)?.value, [0..=2]) {
-                return Err(unexpected());
-            }
-        }
+            Some(version) => match only(version.value, tag::INTEGER)?.value {
+                [written @ 0..=2] => *written,
+                _ => return Err(unexpected()),
+            },
+        };
         let serial = fields.expect(tag::INTEGER)?;
         let algorithm = fields.expect(tag::SEQUENCE)?;
         let issuer = fields.expect(tag::SEQUENCE)?;
@@ -108,7 +129,7 @@ impl<'a> Inner<'a> {
         fields.optional(tag::context(2))?;
         let extensions = fields.optional(tag::constructed(3))?;
         fields.end()?;
-        Ok(Self { serial, algorithm, issuer, validity, subject, public_key, extensions })
+        Ok(Self { version, serial, algorithm, issuer, validity, subject, public_key, extensions })
     }
 }
 

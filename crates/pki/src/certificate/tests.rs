@@ -186,3 +186,11 @@ fn a_lifetime_is_measured_by_the_rule_of_its_first_day() {
         assert!(!lifetime(from, days + 1, Purpose::Sign));
     }
 }
+
+#[test]
+fn what_was_let_in_before_is_not_searched_for_weaknesses_again() {
+    let weak = include_bytes!("../../../../badinputs/rsa_roca.der");
+    assert_eq!(Certificate::parse(weak).unwrap_err().code, "key.weak.roca");
+    assert_eq!(Certificate::parse_again(weak).unwrap().der(), weak);
+    assert!(Certificate::parse_again(&weak[..weak.len() - 1]).is_err());
+}

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::finding::{finding, incomplete};
 use super::{Chain, Pool, build};
-use crate::path::search::MAX_CANDIDATES;
+use crate::path::search::{MAX_CANDIDATES, is_same_ca};
 use crate::path::{Known, Options, Purpose};
 use crate::{Certificate, Crl, Finding, KeyId, Refusal, Severity, UnixTime};
 
@@ -40,7 +40,7 @@ pub fn arrange_with_lists(
 ) -> Arranged {
     let copies = deduplicated(&certificates);
     let distinct = without_duplicates(certificates);
-    let Some(leaf) = find_leaf(&distinct, wanted).cloned() else {
+    let Some(leaf) = find_leaf(&distinct, wanted).map(|leaf| newest(leaf, &distinct, now)).cloned() else {
         let verdict = Err(Refusal::new("chain.nothing", "there is no certificate", "Give the leaf's file."));
         let chain = Chain { served: Vec::new(), root: None, verdict, findings: Vec::new() };
         return Arranged { leaf: None, chain, unrelated: Vec::new() };
@@ -56,7 +56,9 @@ pub fn arrange_with_lists(
         }
     };
     let unrelated = strangers(&distinct, &chain);
-    if unrelated.iter().any(Certificate::is_ca) {
+    // Another certificate of a CA that stands in the chain is no link that it lacks.
+    let is_in_chain = |other: &Certificate| chain.served.iter().any(|member| is_same_ca(member, other));
+    if unrelated.iter().any(|other| other.is_ca() && !is_in_chain(other)) {
         name_the_gap(&mut chain);
     }
     chain.findings.extend(copies);
@@ -93,6 +95,14 @@ fn find_leaf<'a>(certificates: &'a [Certificate], wanted: Option<&KeyId>) -> Opt
         .or_else(|| certificates.iter().find(|certificate| !certificate.is_ca()))
         .or_else(|| lowest().next())
         .or_else(|| certificates.first())
+}
+
+/// Of a leaf's certificates for the same key and subject: one that is valid now, and of these the one that ends last.
+fn newest<'a>(leaf: &'a Certificate, certificates: &'a [Certificate], now: UnixTime) -> &'a Certificate {
+    let rank = |one: &Certificate| (one.is_valid_at(now), one.not_after());
+    let is_twin = |one: &&Certificate| !one.is_ca() && !leaf.is_ca() && is_same_ca(one, leaf);
+    let twins = certificates.iter().filter(is_twin);
+    twins.fold(leaf, |best, one| if rank(one) > rank(best) { one } else { best })
 }
 
 /// Refuses files with more CAs of one name than are ever tried as issuers: nobody means that.

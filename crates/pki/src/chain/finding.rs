@@ -46,7 +46,8 @@ fn leads_itself(chain: &Chain) -> bool {
 
 fn gap(chain: &Chain) -> Finding {
     match chain.served.as_slice() {
-        [.., last] if chain.served.len() > 1 => root_missing(last),
+        // A CA by itself is sent to nobody: what is above it may well be the root.
+        [.., last] if chain.served.len() > 1 || last.is_ca() => root_missing(last),
         [last, ..] => incomplete(last),
         [] => cut_off(),
     }
@@ -67,11 +68,17 @@ pub(super) fn incomplete(last: &Certificate) -> Finding {
 }
 
 fn repair_gap(last: &Certificate) -> String {
-    match last.ca_issuer_urls().first() {
+    let is_web = |url: &&String| url.split_once(':').is_some_and(|(scheme, _)| is_web_scheme(scheme));
+    match last.ca_issuer_urls().iter().find(is_web) {
         Some(url) => format!("Import the issuer's certificate; the CA publishes it at {url}."),
         None => "Import the intermediate certificate that the CA sent with its answer or shows on its pages."
             .to_owned(),
     }
+}
+
+/// Others, like ldap and file, mean something inside the CA's own network only, or on its own disk.
+fn is_web_scheme(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
 }
 
 fn root_missing(last: &Certificate) -> Finding {

@@ -32,7 +32,7 @@ pub(super) fn split(body: &[u8]) -> Result<(Option<OldEncryption>, &[u8]), Refus
         return Err(unsupported("the headers of the encrypted block are out of order"));
     }
     let Some(rest) = after(body, b"Proc-Type:") else {
-        return Ok((None, body));
+        return Ok((None, without_headers(body)?));
     };
     let value = after(rest, b"4,")
         .and_then(|rest| after(rest, b"ENCRYPTED"))
@@ -42,6 +42,22 @@ pub(super) fn split(body: &[u8]) -> Result<(Option<OldEncryption>, &[u8]), Refus
     let length = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
     let (value, base64) = value.split_at(length);
     Ok((Some(OldEncryption::read(value)?), base64))
+}
+
+/// Leaves out what some tools write above the base64, as `Comment: ...`: nothing of it is needed.
+fn without_headers(body: &[u8]) -> Result<&[u8], Refusal> {
+    let mut rest = body.trim_ascii_start();
+    while let Some(end) = rest.iter().position(|octet| *octet == b'\n') {
+        let (line, below) = rest.split_at(end);
+        if !line.contains(&b':') {
+            break;
+        }
+        if line.starts_with(b"Proc-Type") || line.starts_with(b"DEK-Info") {
+            return Err(unsupported("the headers of the encrypted block are out of order"));
+        }
+        rest = below.trim_ascii_start();
+    }
+    Ok(rest)
 }
 
 impl OldEncryption {

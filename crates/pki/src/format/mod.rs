@@ -27,6 +27,7 @@ mod tally;
 pub mod traditional_write;
 mod x509;
 
+use crate::certificate::Outline;
 use crate::tlv::{Reader, tag};
 use crate::{Certificate, Crl, Csr, Finding, PrivateKey, Refusal};
 pub use kdf::KdfBudget;
@@ -42,10 +43,13 @@ pub const MAX_CERTIFICATES: usize = 10_000;
 pub const MAX_PARTS: usize = 25 * MAX_CERTIFICATES;
 /// Octets of one private key in DER, at most.
 const MAX_KEY: usize = 13_000;
+/// Refused certificates of which something is shown, at most.
+const MAX_OUTLINES: usize = 200;
 /// Octets of a passphrase, at most: old formats hash it again and again.
 const MAX_PASSPHRASE: usize = 1024;
 
 /// What a file held.
+#[derive(Default)]
 pub struct Contents {
     /// Which format it was in: `pem`, `der-certificate`, `der-csr`, `der-crl`, `pkcs8`, `pkcs8-encrypted`, `pkcs1`, `sec1`,
     /// `pkcs7`, `pkcs12`, `jks`, `jceks`.
@@ -54,6 +58,10 @@ pub struct Contents {
     pub items: Vec<Item>,
     /// What was odd about the file itself.
     pub findings: Vec<Finding>,
+    /// Of a file that is refused: what else is wrong with it.
+    pub(crate) more_refusals: Vec<Refusal>,
+    /// Of a file that is refused: certificates that are the reason, each with the number of items before it.
+    pub(crate) outlines: Vec<(usize, Outline)>,
 }
 
 /// One thing out of a file, with the name that the file gives it.
@@ -118,6 +126,14 @@ impl Reading<'_> {
         self.contents.items.push(object.into());
         Ok(())
     }
+
+    /// Keeps what can be shown of a certificate that is refused.
+    fn outline(&mut self, der: &[u8]) {
+        if self.contents.outlines.len() < MAX_OUTLINES {
+            let outline = Outline::read(der).map(|outline| (self.contents.items.len(), outline));
+            self.contents.outlines.extend(outline);
+        }
+    }
 }
 
 /// One format: how it is recognised and how it is read.
@@ -181,10 +197,12 @@ pub(crate) fn read_partly(
     passphrase: Option<&str>,
     budget: &mut KdfBudget,
 ) -> (Contents, Result<(), Refusal>) {
+    let bare = if bytes.len() > MAX_INPUT { None } else { pem::of_bare_base64(bytes) };
+    let bytes = bare.as_ref().map_or(bytes, |der| der.as_slice());
     let found = check_size(bytes, passphrase).and_then(|()| {
         FORMATS.iter().find(|format| (format.sniff)(bytes)).ok_or_else(|| unrecognised(bytes))
     });
-    let mut contents = Contents { format: "", items: Vec::new(), findings: Vec::new() };
+    let mut contents = Contents::default();
     let format = match found {
         Ok(format) => format,
         Err(refusal) => return (contents, Err(refusal)),
@@ -193,7 +211,16 @@ pub(crate) fn read_partly(
     let mut reading = Reading { passphrase, budget: budget.draw(), tally: Tally::default(), contents };
     let done = (format.charge)(bytes, &mut reading.budget).and_then(|()| (format.read)(bytes, &mut reading));
     budget.settle(&reading.budget);
+    reading.contents.findings.extend(reading.contents.items.iter().filter_map(of_key));
     (reading.contents, done)
+}
+
+/// What is to be said of a private key itself.
+fn of_key(item: &Item) -> Option<Finding> {
+    match &item.object {
+        Object::PrivateKey(key) => key.finding(),
+        Object::Certificate(_) | Object::Csr(_) | Object::Crl(_) => None,
+    }
 }
 
 /// Refuses what is too little or too much to be looked at.
@@ -216,6 +243,13 @@ fn check_size(bytes: &[u8], passphrase: Option<&str>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Whether it is refused for how much there is in the file, not for one thing in it.
+pub(crate) fn is_of_whole_file(refusal: &Refusal) -> bool {
+    let codes =
+        ["limit.cert_count", "limit.key_count", "limit.csr_count", "limit.crl_count", "limit.kdf_cost"];
+    codes.contains(&refusal.code)
+}
+
 /// Says as closely as possible why nothing fits.
 fn unrecognised(bytes: &[u8]) -> Refusal {
     if bytes[0] == tag::SEQUENCE
@@ -223,20 +257,42 @@ fn unrecognised(bytes: &[u8]) -> Refusal {
     {
         return refusal;
     }
+    if let Some(archive) = archive(bytes) {
+        let what = format!("this is {archive}; archives are not opened here");
+        return Refusal::new("input.unrecognised", what, "Unpack it, and send the files that are in it.");
+    }
     if bytes.windows(5).any(|five| five == b"-----") {
         let what = "there are dashes, but no line like -----BEGIN CERTIFICATE-----";
         return Refusal::new("pem.none", what, "Copy the whole text, with its BEGIN and END lines.");
     }
     if pem::is_bare_base64(bytes) {
-        let what = "this is base64 without the lines that say what it is";
-        let repair = "Put -----BEGIN CERTIFICATE----- above it and -----END CERTIFICATE----- below it.";
+        let what = "this is base64 without its BEGIN and END lines, and damaged or cut off";
+        let repair = "Copy it again from its first letter to its last, with all \"=\" at the end.";
         return Refusal::new("pem.none", what, repair);
     }
     Refusal::new(
         "input.unrecognised",
         "this is none of the formats that are read here",
-        "Send a certificate, certificate request or private key in PEM or DER.",
+        "Send certificates, certificate requests, revocation lists or private keys as PEM, DER, PKCS#7, PKCS#12 or a Java \
+         key store.",
     )
+}
+
+/// What kind of archive begins here: CAs and other servers send certificates in them.
+fn archive(bytes: &[u8]) -> Option<&'static str> {
+    const KINDS: [(usize, &[u8], &str); 8] = [
+        (0, b"PK\x03\x04", "a zip archive"),
+        (0, b"PK\x05\x06", "an empty zip archive"),
+        (0, &[0x1f, 0x8b], "a gzip archive"),
+        (257, b"ustar", "a tar archive"),
+        (0, &[0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c], "a 7z archive"),
+        (0, b"Rar!\x1a\x07", "a RAR archive"),
+        (0, b"BZh", "a bzip2 archive"),
+        (0, &[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], "an xz archive"),
+    ];
+    let begins =
+        |(at, magic, _): &&(usize, &[u8], &str)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic));
+    KINDS.iter().find(begins).map(|(_, _, name)| *name)
 }
 
 /// For formats that derive no keys.

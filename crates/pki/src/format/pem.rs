@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::dek_info::{self, OldEncryption};
 use super::{
-    Format, MAX_CERTIFICATES, Reading, no_cost, openssl_trusted, pbe, pkcs1, pkcs7, pkcs8, pkcs12, sec1, x509,
+    Contents, Format, KdfBudget, MAX_CERTIFICATES, MAX_KEYS, Reading, no_cost, openssl_trusted, pbe, pkcs1,
+    pkcs7, pkcs8, pkcs12, sec1, x509,
 };
 use crate::tlv::tag;
 use crate::{Finding, Refusal, Severity};
@@ -23,6 +24,8 @@ const DASHES: &[u8] = b"-----";
 const MAX_LABEL: usize = 64;
 /// Blocks in one file, at most, with those that are left out.
 const MAX_BLOCKS: usize = 20_000;
+/// Refused blocks after which no more are read. As many as there may be private keys: a refused one may have cost as much.
+const MAX_FAULTS: usize = MAX_KEYS;
 /// Kinds of blocks that are left out and told one by one, at most.
 const MAX_TOLD: usize = 10;
 
@@ -61,6 +64,11 @@ fn read(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     of_octets(bytes, |text| read_text(text, reading))
 }
 
+/// What base64 without its BEGIN and END lines holds, as CAs answer in forms and in JSON: something in DER.
+pub(super) fn of_bare_base64(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    is_bare_base64(bytes).then(|| decode(bytes).ok()).flatten()
+}
+
 /// Whether it is nothing but base64, of the beginning of something in DER.
 pub(super) fn is_bare_base64(bytes: &[u8]) -> bool {
     let text = bytes.trim_ascii();
@@ -91,28 +99,48 @@ fn read_text(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
             format!("the file holds {certificates} certificates; at most {MAX_CERTIFICATES} are taken");
         return Err(Refusal::new("limit.cert_count", what, "Split the file."));
     }
+    let mut faults = Faults::default();
     // All costs are summed before the first key is derived.
     let mut readable = Vec::with_capacity(blocks.len());
     for block in &blocks {
-        match meaning(&block.label).map_err(|refusal| block.locate(refusal))? {
-            Meaning::Read(format) => {
-                let format = block.by_content(format);
-                block.check(format).map_err(|refusal| block.locate(refusal))?;
-                (format.charge)(&block.der, &mut reading.budget).map_err(|refusal| block.locate(refusal))?;
-                readable.push((block, format));
-            }
-            Meaning::Skip => {}
-            Meaning::LeaveOut => {}
+        match block.prepare(&mut reading.budget) {
+            Ok(Some(format)) => readable.push((block, format)),
+            Ok(None) => {}
+            Err(refusal) => faults.note(block.locate(refusal))?,
         }
     }
-    reading.contents.findings.extend(left_out(&blocks)?);
-    if readable.is_empty() {
+    reading.contents.findings.extend(left_out(&blocks));
+    if readable.is_empty() && faults.0.is_empty() {
         return Err(nothing_readable(&blocks));
     }
     for (block, format) in readable {
-        block.read(format, reading).map_err(|refusal| block.locate(refusal))?;
+        if let Err(refusal) = block.read(format, reading) {
+            faults.note(block.locate(refusal))?;
+        }
     }
-    Ok(())
+    faults.settle(&mut reading.contents)
+}
+
+/// What is wrong with single blocks. One refuses the file; the others are read all the same, so that who looks at the
+/// file sees all of it at once.
+#[derive(Default)]
+struct Faults(Vec<Refusal>);
+
+impl Faults {
+    /// Goes on after a fault. Refuses what counts for the whole file, and too many faults: then nothing more is read.
+    fn note(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        let is_enough = super::is_of_whole_file(&refusal) || self.0.len() == MAX_FAULTS;
+        self.0.push(refusal);
+        // What was wrong first is the first thing to say.
+        if is_enough { Err(self.0.swap_remove(0)) } else { Ok(()) }
+    }
+
+    fn settle(self, contents: &mut Contents) -> Result<(), Refusal> {
+        let mut refusals = self.0.into_iter();
+        let Some(first) = refusals.next() else { return Ok(()) };
+        contents.more_refusals.extend(refusals);
+        Err(first)
+    }
 }
 
 /// One block: what it says it is, what is in it, and where it began.
@@ -121,10 +149,29 @@ struct Block {
     /// Encrypted, if `encryption` says so.
     der: Zeroizing<Vec<u8>>,
     encryption: Option<OldEncryption>,
+    /// Why nothing is in it, if it could not be decoded.
+    fault: Option<Refusal>,
     line: usize,
 }
 
 impl Block {
+    /// Looks at it from outside, and charges what reading it would cost: the format to read it as, none for what is
+    /// not read.
+    fn prepare(&self, budget: &mut KdfBudget) -> Result<Option<&'static Format>, Refusal> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        match meaning(&self.label)? {
+            Meaning::Read(format) => {
+                let format = self.by_content(format);
+                self.check(format)?;
+                (format.charge)(&self.der, budget)?;
+                Ok(Some(format))
+            }
+            Meaning::Skip | Meaning::LeaveOut => Ok(None),
+        }
+    }
+
     /// Some CAs send PKCS#7 under the label of a certificate.
     fn by_content(&self, labelled: &'static Format) -> &'static Format {
         let is_disguised = self.label.ends_with("CERTIFICATE") && (pkcs7::FORMAT.sniff)(&self.der);
@@ -217,12 +264,16 @@ fn read_block(bytes: &[u8], begin: usize, line: usize) -> Result<(Block, usize),
     }
     if let Ok(Meaning::LeaveOut) = meaning(&label) {
         // Whatever stands in it: PGP has a checksum there.
-        return Ok((Block { label, der: Zeroizing::default(), encryption: None, line }, after));
+        let der = Zeroizing::default();
+        return Ok((Block { label, der, encryption: None, fault: None, line }, after));
     }
-    let body = &bytes[body_start..end];
-    let (encryption, base64) = dek_info::split(body)?;
-    let der = decode(base64)?;
-    Ok((Block { label, der, encryption, line }, after))
+    let decoded = dek_info::split(&bytes[body_start..end])
+        .and_then(|(encryption, base64)| decode(base64).map(|der| (encryption, der)));
+    let (encryption, der, fault) = match decoded {
+        Ok((encryption, der)) => (encryption, der, None),
+        Err(refusal) => (None, Zeroizing::default(), Some(refusal)),
+    };
+    Ok((Block { label, der, encryption, fault, line }, after))
 }
 
 /// The label up to its closing dashes, and the position after them.
@@ -316,18 +367,20 @@ fn bad_base64() -> Refusal {
 
 fn unknown_key(label: &str) -> Refusal {
     let what = format!("a private key of the kind {label} is not read here");
-    Refusal::new(
-        "key.algorithm",
-        what,
-        "Convert it to PKCS#8; RSA, EC (P-256, P-384) and Ed25519 keys are taken.",
-    )
+    let repair = match label {
+        "OPENSSH PRIVATE KEY" => {
+            "Write a copy of it as PKCS#8: `ssh-keygen -p -m PKCS8 -f COPY`; RSA and EC (P-256, P-384) keys are taken."
+        }
+        _ => "Convert it to PKCS#8; RSA, EC (P-256, P-384) and Ed25519 keys are taken.",
+    };
+    Refusal::new("key.algorithm", what, repair)
 }
 
 /// Says what was left out: each kind once, with the line of its first.
-fn left_out(blocks: &[Block]) -> Result<Vec<Finding>, Refusal> {
+fn left_out(blocks: &[Block]) -> Vec<Finding> {
     let mut kinds: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for block in blocks {
-        if let Meaning::LeaveOut = meaning(&block.label)? {
+        if let Ok(Meaning::LeaveOut) = meaning(&block.label) {
             kinds.entry(&block.label).or_insert((block.line, 0)).1 += 1;
         }
     }
@@ -336,7 +389,7 @@ fn left_out(blocks: &[Block]) -> Result<Vec<Finding>, Refusal> {
     if let Some(last) = told.last_mut().filter(|_| more > 0) {
         last.what.push_str(&format!("; so were those of {more} other kinds"));
     }
-    Ok(told)
+    told
 }
 
 fn left_out_finding((label, (line, count)): (&str, (usize, usize))) -> Finding {

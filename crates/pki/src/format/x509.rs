@@ -12,7 +12,8 @@ pub(super) const CSR: Format = Format { name: "der-csr", sniff: is_csr, charge: 
 pub(super) const CRL: Format = Format { name: "der-crl", sniff: is_crl, charge: no_cost, read: read_crl };
 
 fn read_certificate(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
-    reading.add(Object::Certificate(Certificate::parse(der)?))
+    let certificate = Certificate::parse(der).inspect_err(|_| reading.outline(der))?;
+    reading.add(Object::Certificate(certificate))
 }
 
 fn read_csr(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {

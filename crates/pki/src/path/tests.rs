@@ -252,6 +252,22 @@ fn a_ladder_of_twins_is_left_when_the_steps_are_used_up() {
     assert!(budget.is_exhausted && (100..1_001).contains(&seen), "{seen}");
 }
 
+/// `openssl ca -gencrl` writes none unless it is told to; deltas alone need it.
+#[test]
+fn a_list_without_a_number_decides_where_forms_are_not_judged() {
+    let root = ca("Root");
+    let (anchor, leaf) = (root.root(), root.leaf());
+    let code = |draft: Draft, purpose| {
+        let crl = Draft { extensions: draft.extensions[1..].to_vec(), ..draft }.crl(&root.key);
+        let options = Options { revocation: Revocation::Known, ..Options::new(NOW, purpose) };
+        ask_for(&leaf, &[], &[&anchor], &[crl], &options).err()
+    };
+    let clean = || Draft::new(&root.name).with(&[6], &[]);
+    assert_eq!(code(clean(), Purpose::Any), None);
+    assert_eq!(code(clean().with(&[5], &[]), Purpose::Any), Some("cert.revoked"));
+    assert_eq!(code(clean(), Purpose::Server), Some("cert.revocation_unknown"));
+}
+
 #[test]
 fn a_client_judges_what_is_served() {
     let (root, issuing) = (ca("Root"), ca("Issuing"));

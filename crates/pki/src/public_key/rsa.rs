@@ -20,7 +20,9 @@ pub(super) struct Checked {
 
 /// How much a key is looked at.
 #[derive(Clone, Copy)]
-pub(super) enum Care {
+pub(crate) enum Care {
+    /// It was let in before: what takes time is not done again.
+    Known,
     /// It stands in a certificate of others.
     Quick,
     /// Somebody wants to use it here.
@@ -38,6 +40,7 @@ pub(super) fn check(der: &[u8], care: Care) -> Result<Checked, Refusal> {
     let modulus = BigUint::from_bytes_be(modulus);
     let exponent = check_exponent(exponent, &modulus)?;
     let weakness = match care {
+        Care::Known => None,
         Care::Quick => weak::weakness(&modulus),
         Care::Thorough => weak::weakness_of_own(&modulus),
     };

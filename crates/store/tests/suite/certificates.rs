@@ -34,7 +34,11 @@ fn stored(tx: &Tx) -> Result<(), Error> {
     let id = world::lineage("lin-1").id;
     assert_eq!(certificate::lineages_of_key(tx, &one.key(), 9)?, []);
     certificate::set_lineage(tx, &one.fingerprint(), Some(&id))?;
-    assert_eq!(certificate::lineages_of_key(tx, &two.key(), 9)?, std::slice::from_ref(&id), "both have one key");
+    assert_eq!(
+        certificate::lineages_of_key(tx, &two.key(), 9)?,
+        std::slice::from_ref(&id),
+        "both have one key"
+    );
     assert_eq!(certificate::lineages_of_key(tx, &two.key(), 0)?, []);
     certificate::set_state(tx, &one.fingerprint(), CertificateState::Verified)?;
     let of_lineage = certificate::of_lineage(tx, &id)?;

@@ -19,6 +19,7 @@ use super::input::{Input, Judging};
 use super::material::Material;
 use super::passphrase::{MayAsk, Passphrases};
 use super::report::{self, Page};
+use super::together::Locks;
 use crate::cli::ink::Ink;
 use crate::cli::output;
 
@@ -149,6 +150,7 @@ impl Built {
         // Of the leaf only what stops it; the rest is what `inspect` is for.
         let of_leaf = arranged.leaf.iter().flat_map(|leaf| leaf.findings(now));
         findings.extend(of_leaf.filter(|finding| finding.severity == Severity::Error));
+        findings.extend(mismatches(material));
         findings.extend(blocklist.iter().flat_map(|list| known_keys(list, &arranged, material)));
         // Where no root is known, nobody can say.
         let verdict = arranged.chain.is_complete().then(|| arranged.chain.verdict.clone());
@@ -250,6 +252,15 @@ fn known_keys(list: &Blocklist, arranged: &Arranged, material: &Material) -> Vec
         }
     }
     known
+}
+
+/// The keys that fit nothing which was given: whoever installs them with the chain has a server that does not start.
+fn mismatches(material: &Material) -> Vec<Finding> {
+    let certificates: Vec<&Certificate> = material.certificates.iter().map(|found| &found.object).collect();
+    let requested = material.csrs.iter().map(|found| found.object.public_key().id());
+    let locks = Locks::new(&certificates, requested);
+    let keys = material.keys.iter();
+    keys.filter_map(|found| locks.refuse(found.object.public_key(), &found.place)).collect()
 }
 
 /// The first key whose certificate is there, else the first key.

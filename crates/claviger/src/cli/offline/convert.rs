@@ -218,6 +218,11 @@ impl Convert {
                  passphrase far faster: carry it over, then delete it."
             );
         }
+        if selection.key.is_some_and(|key| key.object.had_pss_mark()) {
+            eprintln!(
+                "Mind: the private key was marked for RSASSA-PSS alone; it is written as an ordinary RSA key."
+            );
+        }
         for left_out in selection.left_out.iter().chain(&written.left_out) {
             eprintln!("Left out: {left_out}.");
         }

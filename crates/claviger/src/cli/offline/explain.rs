@@ -121,6 +121,10 @@ fn stranger_sentence(stranger: &Certificate, members: &[&Certificate]) -> String
     let twin = members
         .iter()
         .find(|member| member.subject() == stranger.subject() && member.key_id() == stranger.key_id());
+    let leaf = members.first().copied();
+    if let Some(leaf) = twin.copied().filter(|twin| Some(*twin) == leaf) {
+        return beside_leaf(stranger, leaf);
+    }
     if let Some(twin) = twin {
         return format!(
             "{name}, issued by {}, was left out: the certificate of the same name and key that {} issued is the better way.",
@@ -132,12 +136,40 @@ fn stranger_sentence(stranger: &Certificate, members: &[&Certificate]) -> String
         return format!("{name} was left out: it is no CA, so it issued nothing here.");
     }
     match members.iter().find(|member| member.issuer() == stranger.subject()) {
+        Some(member) if names_another_key(member, stranger) => format!(
+            "{name} was left out: it has the name of the issuer of {}, and another key identifier than is named there.",
+            member.display_name()
+        ),
         Some(member) => format!(
             "{name} was left out: it has the name of the issuer of {}, but did not sign it.",
             member.display_name()
         ),
         None => format!("{name} was left out: it issued nothing in this chain."),
     }
+}
+
+/// Why a certificate of the leaf's name and key is not the leaf: of those that are valid the one that ends last is.
+fn beside_leaf(stranger: &Certificate, leaf: &Certificate) -> String {
+    let (name, end) = (stranger.display_name(), stranger.not_after());
+    if leaf.is_ca() || end == leaf.not_after() {
+        format!(
+            "{name}, issued by {}, was left out: the leaf has the same name and key, and came first.",
+            stranger.issuer()
+        )
+    } else if end < leaf.not_after() {
+        format!(
+            "{name}, which ends on {end}, was left out: the leaf has the same name and key, and ends later."
+        )
+    } else {
+        let start = stranger.not_before();
+        format!(
+            "{name}, valid only from {start} on, was left out: the leaf has the same name and key, and is valid now."
+        )
+    }
+}
+
+fn names_another_key(below: &Certificate, above: &Certificate) -> bool {
+    below.authority_key_id().zip(above.subject_key_id()).is_some_and(|(named, own)| named != own)
 }
 
 fn end_sentence(members: &[&Certificate]) -> Option<String> {

@@ -32,6 +32,25 @@ pub struct Fetched {
     pub findings: Vec<Finding>,
 }
 
+impl Fetched {
+    /// Says that nobody could be asked: loudly where clients will miss what is missing.
+    fn note_no_address(&mut self, last: &Certificate, chain: &pki::chain::Chain) {
+        let what =
+            "nothing was fetched: it names no address (http or https) for the certificate of its issuer";
+        if chain.findings.iter().any(|finding| finding.code == "chain.incomplete") {
+            self.findings.push(Finding {
+                code: "chain.no_address",
+                severity: Severity::Warning,
+                what: what.to_owned(),
+                place: last.display_name(),
+                repair: "Get it from the CA, and give its file.".to_owned(),
+            });
+        } else {
+            self.sentences.push(format!("Above {}, {what}.", last.display_name()));
+        }
+    }
+}
+
 /// Fetches what is missing. `build` answers the chain of what was given and this, as far as it is known.
 ///
 /// # Errors
@@ -67,7 +86,10 @@ pub fn missing(
                 fetched.findings.push(not_fetched(last, &reasons));
                 break;
             }
-            None => break,
+            None => {
+                fetched.note_no_address(last, &chain);
+                break;
+            }
         }
     }
     let members = build(&known).served;

@@ -132,6 +132,9 @@ fn cannot_read(name: &str, error: io::Error) -> anyhow::Error {
         io::ErrorKind::NotFound if may_be_host(name) => {
             anyhow!("there is no file {name}; for a TLS server, write {name}:443")
         }
+        io::ErrorKind::NotFound if wants_port(name) => {
+            anyhow!("there is no file {name}, and no server either: a port is a number from 1 to 65535")
+        }
         io::ErrorKind::NotFound => anyhow!("there is no file {name}"),
         io::ErrorKind::IsADirectory => anyhow!("{name} is a directory: name the files in it"),
         _ => anyhow!(error).context(format!("cannot read {name}")),
@@ -141,6 +144,15 @@ fn cannot_read(name: &str, error: io::Error) -> anyhow::Error {
 /// Endings that files have and hosts have not.
 const ENDINGS: [&str; 14] =
     ["pem", "crt", "cer", "der", "key", "csr", "crl", "p12", "pfx", "p7b", "p7c", "p8", "jks", "txt"];
+
+/// Whether it is written like a server, with a port that is none.
+fn wants_port(name: &str) -> bool {
+    let port = name.rsplit_once(':').map(|(_, port)| port);
+    port.is_some_and(|port| {
+        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && !port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}
 
 fn may_be_host(name: &str) -> bool {
     let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
@@ -168,6 +180,13 @@ mod tests {
     fn only_what_may_be_a_host_is_taken_for_one() {
         let may_be = ["shop.example", "localhost", "leaf.pem", "dir/leaf", "Shop.PFX"].map(may_be_host);
         assert_eq!(may_be, [true, true, false, false, false]);
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_told() {
+        let wants =
+            ["shop.example:99999", "shop.example:0", "shop.example:443", "a.pem", "c:x"].map(wants_port);
+        assert_eq!(wants, [true, true, false, false, false]);
     }
 
     #[test]

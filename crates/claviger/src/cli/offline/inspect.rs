@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::process::ExitCode;
 
 use clap::Args;
+use outbound::Possession;
 use pki::inspect::{InspectedItem, Inspection};
-use pki::{Finding, KeyId, Severity, UnixTime};
+use pki::{Finding, KeyId, PublicKey, Severity, UnixTime};
 
 use super::input::{Content, Input, Judging, Source};
-use super::look::Served;
+use super::look::{Served, Shown};
 use super::passphrase::{MayAsk, Opened, Passphrases};
 use super::report::{self, Beside, InspectionJson, Page};
 use super::{served, together};
@@ -63,6 +64,7 @@ impl Inspect {
         let mut looked: Vec<Looked<'_>> =
             sources.iter().map(|source| Looked::at(source, &passphrases, now)).collect::<Result<_, _>>()?;
         together::find_revoked(&mut looked);
+        together::find_mismatches(&mut looked);
         if let Some(list) = &blocklist {
             looked.iter_mut().for_each(|one| one.inspection.refuse_known_keys(list));
         }
@@ -111,14 +113,19 @@ impl<'a> Looked<'a> {
 }
 
 fn state(inspection: &Inspection) -> Opened {
-    Opened::by(inspection.findings.first().filter(|_| !inspection.accepted).map(|finding| finding.code))
+    // Beside what is locked, something else may be refused.
+    let mut codes = inspection.findings.iter().filter(|_| !inspection.accepted).map(|finding| finding.code);
+    codes.find(|code| Opened::by(Some(code)) == Opened::Locked).map_or(Opened::Settled, |_| Opened::Locked)
 }
 
-/// The private keys among the items.
-pub fn keys(inspection: &Inspection) -> impl Iterator<Item = KeyId> {
+/// The private keys among the items, by their public halves.
+pub fn keys(inspection: &Inspection) -> impl Iterator<Item = &PublicKey> {
     inspection.items.iter().filter_map(|item| match item {
-        InspectedItem::PrivateKey(key) => Some(key.id()),
-        InspectedItem::Certificate(_) | InspectedItem::Csr(_) | InspectedItem::Crl(_) => None,
+        InspectedItem::PrivateKey(key) => Some(key),
+        InspectedItem::Certificate(_)
+        | InspectedItem::Csr(_)
+        | InspectedItem::Crl(_)
+        | InspectedItem::Refused(_) => None,
     })
 }
 
@@ -144,15 +151,19 @@ fn print_json(looked: &[Looked<'_>]) -> anyhow::Result<()> {
 fn pages(looked: &[Looked<'_>], now: UnixTime) -> String {
     let mut page = Page::new(Ink::for_output());
     let places: HashMap<KeyId, &str> =
-        looked.iter().flat_map(|one| keys(&one.inspection).map(|key| (key, one.name))).collect();
+        looked.iter().flat_map(|one| keys(&one.inspection).map(|key| (key.id(), one.name))).collect();
     for one in looked {
         page.title(one.name, &headline(&one.inspection));
         if let Some(served) = one.served {
             page.served(served);
         }
         for (item, friendly_name) in one.inspection.items.iter().zip(&one.inspection.friendly_names) {
-            let key_in = item.public_key().and_then(|key| places.get(&key.id()).copied());
-            page.item(item, &Beside { friendly_name: friendly_name.as_deref(), key_in, now });
+            let key_in = item.public_key().and_then(|key| places.get(&key.id()));
+            let private_key = match key_in {
+                Some(place) => format!("Yes, in {place}"),
+                None => one.served.map_or("No", |served| shown_key(served, item)).to_owned(),
+            };
+            page.item(item, &Beside { friendly_name: friendly_name.as_deref(), private_key, now });
         }
         page.findings(&one.inspection.findings);
     }
@@ -160,6 +171,24 @@ fn pages(looked: &[Looked<'_>], now: UnixTime) -> String {
         page.line(&format!("{line}\n"));
     }
     page.into_text()
+}
+
+/// Whether the server has the private key of what it showed; that of an issuer's certificate nobody asks it for.
+fn shown_key(served: &Served, item: &InspectedItem) -> &'static str {
+    let others = served.others.iter().filter_map(|(_, seen)| seen.as_ref().ok());
+    let is_leaf = |shown: &&Shown| match item {
+        InspectedItem::Certificate(certificate) => shown.chain.first() == Some(certificate),
+        InspectedItem::PrivateKey(_)
+        | InspectedItem::Csr(_)
+        | InspectedItem::Crl(_)
+        | InspectedItem::Refused(_) => false,
+    };
+    match std::iter::once(&served.shown).chain(others).find(is_leaf).map(|shown| &shown.possession) {
+        Some(Possession::Proven) => "Yes: the server proved that it has it",
+        Some(Possession::Disproven) => "No: the server does not have it",
+        Some(Possession::Unchecked(_)) => "Unknown: the server was not asked to prove it",
+        None => "No",
+    }
 }
 
 /// Of what nothing is shown: whether a passphrase is missing, or something is wrong with it.
@@ -182,6 +211,7 @@ fn headline(inspection: &Inspection) -> String {
         (count(|item| matches!(item, InspectedItem::PrivateKey(_))), "private key"),
         (count(|item| matches!(item, InspectedItem::Csr(_))), "certificate request"),
         (count(|item| matches!(item, InspectedItem::Crl(_))), "revocation list"),
+        (count(|item| matches!(item, InspectedItem::Refused(_))), "refused certificate"),
     ];
     let there = counts.iter().filter(|(count, _)| *count > 0);
     let things: Vec<String> = there.map(|(count, what)| report::counted(*count, what)).collect();

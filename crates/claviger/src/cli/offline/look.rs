@@ -131,10 +131,20 @@ impl Shown {
 pub fn address(subject: &Path) -> Option<HostAndPort> {
     let text = subject.to_str()?;
     let Some(rest) = text.strip_prefix("https://") else {
-        return text.parse().ok();
+        return host_and_port(text);
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.parse().ok().or_else(|| format!("{authority}:443").parse().ok())
+    host_and_port(authority).or_else(|| host_and_port(&format!("{authority}:443")))
+}
+
+/// A host may be written as people write it: `bücher.example` is `xn--bcher-kva.example`.
+fn host_and_port(text: &str) -> Option<HostAndPort> {
+    if text.is_ascii() {
+        return text.parse().ok();
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    let name = pki::san::host_name(host)?;
+    format!("{}:{port}", name.dns()?).parse().ok()
 }
 
 /// Looks at a server. Without a name to ask for, its host is; an empty name asks for none.
@@ -206,12 +216,23 @@ fn refusal(address: &HostAndPort, error: &OutboundError) -> Refusal {
         OutboundError::Connect { .. } | OutboundError::Deadline => {
             ("look.unreachable", "Look whether the server runs, and whether a firewall is in between.")
         }
+        OutboundError::Handshake(said) if is_no_tls(said) => {
+            let repair = "Look for the port of TLS. STARTTLS, as mail and directory servers have it, is not spoken here.";
+            let refusal = Refusal::new("look.handshake", "what answers there does not speak TLS", repair);
+            return refusal.at(address.to_string());
+        }
         OutboundError::Handshake(_) => (
             "look.handshake",
             "Look whether it speaks TLS on this port, 1.2 or 1.3, and whether it knows the name (--servername).",
         ),
     };
     Refusal::new(code, pki::name::inert(&error.chain()), repair).at(address.to_string())
+}
+
+/// Whether the first thing that came is no message of TLS at all.
+fn is_no_tls(error: &std::io::Error) -> bool {
+    let said = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(said, Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)))
 }
 
 /// Whether the certificate fits what was asked for: the name, else the host's address.
@@ -233,6 +254,9 @@ mod tests {
             ("[::1]:443", Some("[::1]:443")),
             ("https://Shop.Example/path?x", Some("shop.example:443")),
             ("https://shop.example:8443", Some("shop.example:8443")),
+            ("bücher.example:443", Some("xn--bcher-kva.example:443")),
+            ("https://bücher.example/x", Some("xn--bcher-kva.example:443")),
+            ("shop.example:99999", None),
             ("shop.example", None),
             ("./a:443", None),
             ("http://shop.example:80", None),

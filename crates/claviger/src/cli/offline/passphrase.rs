@@ -7,6 +7,7 @@ use anyhow::Context;
 use zeroize::Zeroizing;
 
 use crate::cli::secret;
+use crate::server::secret_file;
 
 /// How often somebody may type it wrong.
 const TRIES: usize = 3;
@@ -60,7 +61,12 @@ impl Passphrases {
             }
             result = Some(tried);
         }
-        let mut result = result.unwrap_or_else(|| attempt(None));
+        // What needs none, or the empty one, may lie beside what needs one.
+        let open = attempt(None);
+        let mut result = match result {
+            Some(locked) if state(&open) == Opened::Locked => locked,
+            Some(_) | None => open,
+        };
         for _ in 0..TRIES {
             if !self.may_ask || state(&result) == Opened::Settled {
                 break;
@@ -89,7 +95,8 @@ pub enum MayAsk {
 fn read_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     let read = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let text = Zeroizing::new(read);
-    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = text.strip_prefix(secret_file::MARK).unwrap_or(&text);
+    let line = line.strip_suffix('\n').unwrap_or(line);
     Ok(Zeroizing::new(line.strip_suffix('\r').unwrap_or(line).to_owned()))
 }
 
@@ -113,10 +120,13 @@ mod tests {
         assert_eq!(opened_by(&["a", "b"], Some("b")).as_deref(), Some("b"));
         assert_eq!(opened_by(&[""], Some("")).as_deref(), Some(""));
         assert_eq!(opened_by(&[], None).as_deref(), Some("nothing"));
+        assert_eq!(opened_by(&["a"], None).as_deref(), Some("nothing"));
         assert_eq!(opened_by(&["a"], Some("b")), None);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pass");
-        for (written, read) in [("a b\r\n", "a b"), ("\n", ""), ("", ""), ("x\n\n", "x\n")] {
+        for (written, read) in
+            [("a b\r\n", "a b"), ("\n", ""), ("", ""), ("x\n\n", "x\n"), ("\u{feff}a\r\n", "a")]
+        {
             std::fs::write(&path, written).unwrap();
             assert_eq!(read_file(&path).unwrap().as_str(), read);
         }

@@ -6,9 +6,12 @@
 use std::fmt::Write;
 
 use outbound::Possession;
+use pki::certificate::Outline;
 use pki::inspect::{InspectedItem, Inspection};
 use pki::name::inert;
-use pki::{Certificate, Crl, Csr, Finding, Refusal, Role, Severity, SubjectAltName, UnixTime};
+use pki::{
+    Certificate, Crl, Csr, DistinguishedName, Finding, Refusal, Role, Severity, SubjectAltName, UnixTime,
+};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
@@ -117,6 +120,7 @@ fn item_json(item: &InspectedItem) -> Value {
         }
         InspectedItem::Csr(csr) => csr_json(csr),
         InspectedItem::Crl(crl) => crl_json(crl),
+        InspectedItem::Refused(outline) => outline_json(outline),
     }
 }
 
@@ -171,6 +175,21 @@ fn crl_json(crl: &Crl) -> Value {
     })
 }
 
+/// A certificate that is not taken: what it says of itself, as far as it can be read.
+fn outline_json(outline: &Outline) -> Value {
+    let name = |name: &Option<DistinguishedName>| name.as_ref().map(ToString::to_string);
+    let moment = |moment: Option<UnixTime>| moment.map(|moment| moment.to_string());
+    json!({
+        "type": "refused_certificate",
+        "fingerprint": outline.fingerprint.to_string(),
+        "subject": name(&outline.subject),
+        "issuer": name(&outline.issuer),
+        "serial": outline.serial_decimal(),
+        "not_before": moment(outline.not_before),
+        "not_after": moment(outline.not_after),
+    })
+}
+
 fn texts(names: &[SubjectAltName]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
@@ -179,8 +198,8 @@ fn texts(names: &[SubjectAltName]) -> Vec<String> {
 pub struct Beside<'a> {
     /// What its file calls it.
     pub friendly_name: Option<&'a str>,
-    /// The file with its private key.
-    pub key_in: Option<&'a str>,
+    /// Where its private key is, as far as that is known.
+    pub private_key: String,
     /// The moment to judge by.
     pub now: UnixTime,
 }
@@ -218,6 +237,7 @@ impl Page {
             InspectedItem::Certificate(certificate) => self.certificate(certificate, beside),
             InspectedItem::Csr(csr) => self.csr(csr, beside),
             InspectedItem::Crl(crl) => self.crl(crl),
+            InspectedItem::Refused(outline) => self.outline(outline, beside.now),
             InspectedItem::PrivateKey(key) => {
                 self.head("Private key", &key.label());
                 self.friendly_name(beside);
@@ -239,16 +259,13 @@ impl Page {
         self.field("Issued To", &subject_of(certificate));
         self.field("Issued By", &certificate.issuer().to_string());
         self.names(certificate.names());
-        self.field("Expiration", &expiration(certificate, beside.now));
+        self.field("Expiration", &expiration(period(certificate), beside.now));
         self.field("Role", role(certificate));
-        self.field(
-            "Private Key?",
-            &beside.key_in.map_or_else(|| "No".to_owned(), |place| format!("Yes, in {place}")),
-        );
+        self.field("Private Key?", &beside.private_key);
         self.field("Key", &certificate.public_key().label());
         self.field("Signature", &certificate.signature_algorithm());
         self.usages(certificate);
-        self.field("Serial", &serial(certificate));
+        self.field("Serial", &serial(certificate.serial()));
         self.addresses(certificate);
         self.field("SHA-256", &certificate.fingerprint().to_string());
         self.field("Key id", &certificate.key_id().to_string());
@@ -286,10 +303,7 @@ impl Page {
         self.head("Certificate request", &csr.subject().to_string());
         self.friendly_name(beside);
         self.names(csr.names());
-        self.field(
-            "Private Key?",
-            &beside.key_in.map_or_else(|| "No".to_owned(), |place| format!("Yes, in {place}")),
-        );
+        self.field("Private Key?", &beside.private_key);
         self.field("Key", &csr.public_key().label());
         self.field("SHA-256", &csr.fingerprint().to_string());
         self.field("Key id", &csr.public_key().id().to_string());
@@ -307,6 +321,20 @@ impl Page {
         }
         self.field("Signature", &crl.signature_algorithm());
         self.field("SHA-256", &crl.fingerprint().to_string());
+    }
+
+    fn outline(&mut self, outline: &Outline, now: UnixTime) {
+        let text = |name: &Option<DistinguishedName>| {
+            name.as_ref().map_or_else(|| "(cannot be read)".to_owned(), ToString::to_string)
+        };
+        self.head("Refused certificate", &text(&outline.subject));
+        self.field("Issued To", &text(&outline.subject));
+        self.field("Issued By", &text(&outline.issuer));
+        let period = outline.not_before.zip(outline.not_after);
+        let expiration = period.map(|period| expiration(period, now));
+        self.field("Expiration", expiration.as_deref().unwrap_or("(cannot be read)"));
+        self.field("Serial", &serial(&outline.serial));
+        self.field("SHA-256", &outline.fingerprint.to_string());
     }
 
     /// How a TLS server was met, and what clients of other kinds see there.
@@ -404,8 +432,8 @@ fn subject_of(certificate: &Certificate) -> String {
 }
 
 /// The serial number as browsers and OpenSSL show it; JSON has the decimal number.
-fn serial(certificate: &Certificate) -> String {
-    certificate.serial().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
+fn serial(octets: &[u8]) -> String {
+    octets.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
 }
 
 /// How it can be told from the others of a chain.
@@ -443,19 +471,21 @@ fn in_order(shown: &Shown) -> String {
 }
 
 /// When it ends, and how that stands at this moment.
-pub fn expiration(certificate: &Certificate, now: UnixTime) -> String {
-    let (from, until) = (certificate.not_before(), certificate.not_after());
-    format!("{until} ({}; valid from {from})", standing(certificate, now))
+fn expiration((from, until): (UnixTime, UnixTime), now: UnixTime) -> String {
+    format!("{until} ({}; valid from {from})", standing((from, until), now))
+}
+
+fn period(certificate: &Certificate) -> (UnixTime, UnixTime) {
+    (certificate.not_before(), certificate.not_after())
 }
 
 /// From when to when, and how that stands at this moment.
 pub fn validity(certificate: &Certificate, now: UnixTime) -> String {
-    let (from, until) = (certificate.not_before(), certificate.not_after());
-    format!("{from} to {until} ({})", standing(certificate, now))
+    let (from, until) = period(certificate);
+    format!("{from} to {until} ({})", standing((from, until), now))
 }
 
-fn standing(certificate: &Certificate, now: UnixTime) -> String {
-    let (from, until) = (certificate.not_before(), certificate.not_after());
+fn standing((from, until): (UnixTime, UnixTime), now: UnixTime) -> String {
     if now < from {
         format!("begins in {}", days(from.since(now)))
     } else if now > until {

@@ -1,11 +1,11 @@
 //! What several certificates and keys have to do with each other: which key fits which certificate, which certificate
 //! is the renewed one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use pki::crl::Revoked;
 use pki::inspect::InspectedItem;
-use pki::{Certificate, Crl, Finding, Severity};
+use pki::{Certificate, Crl, Finding, KeyId, PublicKey, Severity};
 
 use super::inspect::{Looked, keys};
 
@@ -42,17 +42,96 @@ pub fn find_revoked(looked: &mut [Looked<'_>]) {
     }
 }
 
+/// Adds a finding to each file with a private key that fits nothing which was given.
+pub fn find_mismatches(looked: &mut [Looked<'_>]) {
+    let items = || looked.iter().flat_map(|one| &one.inspection.items);
+    let certificates: Vec<&Certificate> = items().filter_map(certificate).collect();
+    let requested = items().filter_map(request);
+    let lock = Locks::new(&certificates, requested);
+    // What one file refuses a key for, it said itself.
+    let is_told = |one: &Looked<'_>| {
+        let mut refusals = one.inspection.findings.iter().filter(|_| !one.inspection.accepted);
+        refusals.any(|finding| finding.code == "key.mismatch" || finding.code == "key.algorithm")
+    };
+    let found: Vec<Vec<Finding>> = looked
+        .iter()
+        .map(|one| {
+            let keys = keys(&one.inspection).filter(|_| !is_told(one));
+            keys.filter_map(|key| lock.refuse(key, one.name)).collect()
+        })
+        .collect();
+    for (one, news) in looked.iter_mut().zip(found) {
+        one.inspection.notice(news);
+    }
+}
+
+/// What a private key may fit: the certificates and the requests that were given with it.
+pub struct Locks<'a> {
+    certificates: &'a [&'a Certificate],
+    known: HashSet<KeyId>,
+    has_leaf: bool,
+}
+
+impl<'a> Locks<'a> {
+    /// Takes all that was given.
+    pub fn new(certificates: &'a [&'a Certificate], requested: impl Iterator<Item = KeyId>) -> Self {
+        let known = certificates.iter().map(|one| one.key_id()).chain(requested).collect();
+        Self { certificates, known, has_leaf: certificates.iter().any(|one| !one.is_ca()) }
+    }
+
+    /// The finding about a key, in the file of this name, that fits none of them: `key.mismatch`, or `key.algorithm`
+    /// where its certificate binds it to RSASSA-PSS. Beside CAs alone a key is not out of place.
+    pub fn refuse(&self, key: &PublicKey, place: &str) -> Option<Finding> {
+        if !self.has_leaf || self.known.contains(&key.id()) {
+            return None;
+        }
+        let bound = self.certificates.iter().find_map(|one| one.refuse_unbound(key).err());
+        Some(bound.map_or_else(
+            || mismatch(place),
+            |refusal| Finding { place: format!("{place}, {}", refusal.place), ..refusal.into() },
+        ))
+    }
+}
+
+fn mismatch(place: &str) -> Finding {
+    Finding {
+        code: "key.mismatch",
+        severity: Severity::Error,
+        what: "the private key belongs to none of the certificates that were given".to_owned(),
+        place: place.to_owned(),
+        repair:
+            "Look for the key that the certificate was requested with, or for the certificate of this key."
+                .to_owned(),
+    }
+}
+
+fn request(item: &InspectedItem) -> Option<KeyId> {
+    match item {
+        InspectedItem::Csr(csr) => Some(csr.public_key().id()),
+        InspectedItem::Certificate(_)
+        | InspectedItem::Crl(_)
+        | InspectedItem::PrivateKey(_)
+        | InspectedItem::Refused(_) => None,
+    }
+}
+
 fn certificate(item: &InspectedItem) -> Option<&Certificate> {
     match item {
         InspectedItem::Certificate(certificate) => Some(certificate),
-        InspectedItem::Crl(_) | InspectedItem::Csr(_) | InspectedItem::PrivateKey(_) => None,
+        InspectedItem::Crl(_)
+        | InspectedItem::Csr(_)
+        | InspectedItem::PrivateKey(_)
+        | InspectedItem::Refused(_) => None,
     }
 }
 
 fn list(item: &InspectedItem) -> Option<&Crl> {
     match item {
         InspectedItem::Crl(crl) => Some(crl),
-        InspectedItem::Certificate(_) | InspectedItem::Csr(_) | InspectedItem::PrivateKey(_) => None,
+        InspectedItem::Certificate(_)
+        | InspectedItem::Csr(_)
+        | InspectedItem::PrivateKey(_)
+        | InspectedItem::Refused(_) => None,
     }
 }
 
@@ -131,9 +210,13 @@ fn fitting_keys(looked: &[Looked<'_>], certificates: &[(&Certificate, &str)]) ->
     let mut sentences = Vec::new();
     for one in looked {
         for key in keys(&one.inspection) {
+            // One that is bound to RSASSA-PSS has another name, and belongs to it all the same.
+            let fits = |certificate: &Certificate| {
+                certificate.key_id() == key.id() || certificate.refuse_unbound(key).is_err()
+            };
             let fitting: Vec<String> = certificates
                 .iter()
-                .filter(|(certificate, _)| certificate.key_id() == key)
+                .filter(|(certificate, _)| fits(certificate))
                 .map(|(certificate, place)| format!("{} in {place}", certificate.display_name()))
                 .collect();
             sentences.push(if fitting.is_empty() {

@@ -24,6 +24,17 @@ fn only_key(contents: Contents) -> crate::PrivateKey {
 }
 
 #[test]
+fn a_comment_above_the_base64_is_left_out() {
+    let key = crate::PrivateKey::from_pkcs8_der(&pkcs8(KeyAlgorithm::EcP256)).unwrap();
+    let text = crate::format::pem_write::private_key(&key);
+    let with = |header: &str| text.replacen("KEY-----\n", &format!("KEY-----\n{header}\n"), 1);
+    for header in ["Comment: made here", "Comment: a\nX-Key: b\n"] {
+        assert_eq!(code(&with(header), None), "", "{header}");
+    }
+    assert_eq!(code(&with("Comment: a\nProc-Type: 4,ENCRYPTED"), None), "key.encryption_unsupported");
+}
+
+#[test]
 fn every_cipher_that_is_taken_is_read_from_openssl_and_said_to_be_weak() {
     for option in ["-aes128", "-aes192", "-aes256", "-des3"] {
         for algorithm in [KeyAlgorithm::Rsa2048, KeyAlgorithm::EcP256, KeyAlgorithm::EcP384] {
