@@ -20,6 +20,7 @@ pub mod issuer;
 pub mod job;
 pub mod key;
 pub mod lineage;
+mod naming;
 pub mod overview;
 pub mod schedule;
 pub mod setting;

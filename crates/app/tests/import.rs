@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use claviger_app::certificate::import::{Fate, KeyFrom, Offered, Standing, confirm, discard, hold, show};
+use claviger_app::certificate::import::{
+    Fate, KeyFrom, Offered, Standing, confirm, discard, hold, outcome, show,
+};
 use claviger_app::certificate::{self, Import, ImportFile, Imported, Preview, PreviewHash, Taken, Wishes};
 use claviger_app::csr::{self, KeyChoice, NewCsr};
 use claviger_app::filter::{CertificateFilter, KeyFilter};
@@ -13,6 +15,7 @@ use claviger_app::{Error, Page, job, key};
 use domain::clock::MINUTE;
 use domain::id::{CsrId, LineageId, TokenId};
 use domain::job::JobState;
+use domain::key::Exportable;
 use domain::permission::{Role, uses};
 use domain::{Authorized, Moment, authorize};
 use pki::format::pkcs12_write::{Pkcs12, Salts, Strength};
@@ -101,6 +104,8 @@ impl Place {
 
 /// A root, and the intermediate that signs.
 struct Ca {
+    /// The key of the root.
+    above: TestSigner,
     signer: TestSigner,
     intermediate: Certificate,
     root: Certificate,
@@ -116,7 +121,7 @@ impl Ca {
         let below = Purpose::Intermediate { path_len: 0 };
         let intermediate =
             signed(("Outside CA", "Outside Root"), signer.public_key(), below, (&[], 3_000), &above);
-        Self { signer, intermediate, root }
+        Self { above, signer, intermediate, root }
     }
 
     fn leaf(&self, name: &str, key: &PublicKey, days: i64) -> Certificate {
@@ -329,6 +334,26 @@ async fn of_several_keys_a_person_chooses_one_and_a_program_names_it() {
         };
         assert_eq!(place.refusal(chosen(&other)).await, "key.mismatch");
         assert_eq!(place.refusal(chosen(&TestSigner::ec())).await, "import.ambiguous_key");
+        // Nobody is told to look for a key that is in the files.
+        let two = place.ca.leaf("two.example.org", other.public_key(), 60);
+        let both = |key| Import {
+            wishes: Wishes { key, ..Wishes::default() },
+            ..of(vec![key_pem(&other), pem(&[&leaf, &two]), key_pem(&one)])
+        };
+        for (key, one_from, why) in [
+            (None, KeyFrom::NotTaken, "not chosen yet"),
+            (Some(one.public_key().id()), KeyFrom::Files, "not the one"),
+        ] {
+            let preview = place.preview(both(key)).await.unwrap();
+            let [first, second] = preview.plan.steps.as_slice() else { panic!("two certificates") };
+            assert_eq!((first.key, second.key), (one_from, KeyFrom::NotTaken));
+            assert!(
+                second.findings.iter().all(|finding| finding.code != "key.missing"),
+                "{:?}",
+                second.findings
+            );
+            assert!(second.fate.why().unwrap().contains(why), "{:?}", second.fate);
+        }
         let preview = place.preview(chosen(&one)).await.unwrap();
         assert_eq!((preview.chosen, preview.refusal.is_none()), (Some(one.public_key().id()), true));
         let done = place.import(chosen(&one)).await.unwrap();
@@ -438,9 +463,38 @@ async fn what_was_uploaded_waits_for_its_own_actor_and_not_for_long() {
         gone(show(app, &by, &later[0], Wishes::default()).await.err());
         let done = confirm(app, &by, &later[1], Wishes::default(), hash).await.unwrap();
         assert_eq!(done.taken.into_imported().unwrap().new, 1);
-        gone(confirm(app, &by, &later[1], Wishes::default(), hash).await.err());
+        // Who confirms twice is told what came of the first time.
+        gone(show(app, &by, &later[1], Wishes::default()).await.err());
+        let again = confirm(app, &by, &later[1], Wishes::default(), hash).await.unwrap();
+        assert_eq!((again.taken.into_imported().unwrap().new, again.offered), (1, offered.clone()));
+        assert!(outcome(app, &by, &later[1]).is_some() && outcome(app, &other, &later[1]).is_none());
+        assert!(outcome(app, &by, &later[2]).is_none(), "it waits");
         place.clock.advance(10 * MINUTE);
         gone(show(app, &by, &later[2], Wishes::default()).await.err());
+        gone(confirm(app, &by, &later[1], Wishes::default(), hash).await.err());
+    }
+}
+
+#[tokio::test]
+async fn of_four_confirmations_at_once_one_imports_and_all_are_told() {
+    for place in places().await {
+        let (app, by) = (&place.fixture.app, place.by());
+        let (_, leaf) = place.answered("shop.example.org").await;
+        let id = hold(app, &by, vec![pem(&[&leaf])], Vec::new(), Offered::default()).await.unwrap();
+        let hash = show(app, &by, &id, Wishes::default()).await.unwrap().preview.hash.unwrap();
+        let before = place.certificates().await;
+        let one = || confirm(app, &by, &id, Wishes::default(), hash);
+        let (first, second, third, fourth) = tokio::join!(one(), one(), one(), one());
+        for confirmed in [first, second, third, fourth] {
+            assert_eq!(confirmed.unwrap().taken.into_imported().unwrap().new, 1);
+        }
+        assert_eq!(place.certificates().await, before + 1);
+        // What is done makes room for what waits.
+        for _ in 0..4 {
+            place.clock.advance(1);
+            hold(app, &by, vec![pem(&[&leaf])], Vec::new(), Offered::default()).await.unwrap();
+        }
+        assert!(outcome(app, &by, &id).is_none());
     }
 }
 
@@ -466,7 +520,7 @@ async fn a_confirmation_on_another_node_is_told_to_upload_again_and_stores_nothi
             let Some(Error::Conflict(refusal)) = error else { panic!("{error:?}") };
             assert_eq!(refusal.code, "import.preview_gone");
             assert!(refusal.what.contains("only on the node that took it"), "{}", refusal.what);
-            assert_eq!(refusal.repair, "Upload it again. Nothing was stored.");
+            assert!(refusal.repair.ends_with("Nothing was stored now."), "{}", refusal.repair);
         }
         assert_eq!(place.certificates().await, before);
         // Where it was uploaded it still waits.
@@ -582,5 +636,134 @@ async fn a_large_collection_has_no_key_and_a_lineage_that_is_there() {
         let input = Import { wishes: nowhere, preview: preview.hash, ..of(files()) };
         let refused = certificate::import(&place.fixture.app, &place.by(), input).await.err().unwrap();
         assert!(matches!(refused, Error::NotFound { kind: "lineage", .. }), "{refused:?}");
+    }
+}
+
+/// One part of DER: its tag, its length, what is in it.
+fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    let length = match content.len() {
+        short @ 0..=127 => vec![short as u8],
+        middle @ 128..=255 => vec![0x81, middle as u8],
+        long => [&[0x82][..], &(long as u16).to_be_bytes()].concat(),
+    };
+    [&[tag][..], &length, &content].concat()
+}
+
+/// The list of a CA that revokes one certificate since yesterday, signed with P-256.
+fn revoking(certificate: &Certificate, issuer: &Certificate, signer: &TestSigner) -> ImportFile {
+    let algorithm =
+        [&[0x30, 0x0a, 0x06, 0x08][..], &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]].concat();
+    let (yesterday, next) = (tlv(0x17, &[b"261120120000Z"]), tlv(0x17, &[b"270120120000Z"]));
+    let entry = tlv(0x30, &[&tlv(0x02, &[certificate.serial()]), &yesterday]);
+    let (version, entries) = (tlv(0x02, &[&[1]]), tlv(0x30, &[&entry]));
+    let name = issuer.subject().der();
+    let signed = tlv(0x30, &[&version, &algorithm, name, &yesterday, &next, &entries]);
+    let signature = signer.sign(signer.algorithm().certificate_scheme(), &signed).unwrap();
+    tlv(0x30, &[&signed, &algorithm, &tlv(0x03, &[&[0], &signature])]).into()
+}
+
+#[tokio::test]
+async fn what_a_list_beside_it_revokes_is_not_served() {
+    for place in places().await {
+        let Ca { intermediate, root, signer, .. } = &place.ca;
+        let (_, leaf) = place.answered("shop.example.org").await;
+        let files = |list| vec![pem(&[&leaf, intermediate, root]), list];
+        let found = |preview: &Preview| {
+            let findings =
+                preview.plan.steps[0].findings.iter().filter(|finding| finding.code == "cert.revoked");
+            findings.map(|finding| finding.severity).collect::<Vec<_>>()
+        };
+        // Anybody can write a list in the CA's name.
+        let forged = || revoking(&leaf, intermediate, &TestSigner::ec());
+        let preview = place.preview(of(files(forged()))).await.unwrap();
+        assert_eq!(found(&preview), [pki::Severity::Warning]);
+        assert!(matches!(preview.plan.steps[0].fate, Fate::Founds));
+        // Each signature is another one: the list that is confirmed is the one that was previewed.
+        let taken_back = revoking(&leaf, intermediate, signer).bytes;
+        let list = || ImportFile { name: None, bytes: taken_back.clone() };
+        let preview = place.preview(of(files(list()))).await.unwrap();
+        let [shop, above, ..] = preview.plan.steps.as_slice() else { panic!("three certificates") };
+        assert_eq!((found(&preview), above.findings.as_slice()), (vec![pki::Severity::Error], &[][..]));
+        assert!(shop.fate.why().unwrap().contains("the CA revoked this certificate"), "{:?}", shop.fate);
+        // What would be served over a CA that was taken back is not served, either.
+        let own = || revoking(intermediate, root, &place.ca.above);
+        let preview = place.preview(of(files(own()))).await.unwrap();
+        assert_eq!(found(&preview), [pki::Severity::Error]);
+        assert!(!matches!(preview.plan.steps[0].fate, Fate::Founds));
+        // The CA that signed the list may be here already.
+        place.import(of(vec![pem(&[intermediate, root])])).await.unwrap();
+        let preview = place.preview(of(vec![pem(&[&leaf]), list()])).await.unwrap();
+        assert_eq!(found(&preview), [pki::Severity::Error]);
+        let confirmed = Import { preview: preview.hash, ..of(vec![pem(&[&leaf]), list()]) };
+        let done = place.import(confirmed).await.unwrap();
+        assert_eq!((done.new, done.became_current.len(), done.fulfilled.len()), (1, 0, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_large_collection_knows_what_a_list_beside_it_revokes_too() {
+    for place in places().await {
+        let (_, leaf) = place.answered("shop.example.org").await;
+        let list = || revoking(&leaf, &place.ca.intermediate, &place.ca.signer);
+        let job = begun(&place, of(vec![collection(&place.ca, 60), pem(&[&leaf]), list()])).await;
+        place.fixture.run_due().await.unwrap();
+        let said = ended(&place, &job).await.progress;
+        assert!(
+            said.starts_with("63 certificates are stored: 63 new") && !said.contains("lineages"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_with_certificates_of_cas_completes_the_certificate_that_waits_here() {
+    for place in places().await {
+        let (key, other) = (TestSigner::ec(), TestSigner::ec());
+        let leaf = place.ca.leaf("shop.example.org", key.public_key(), 60);
+        assert_eq!(place.import(of(vec![pem(&[&leaf])])).await.unwrap().became_current.len(), 0);
+        let with = |key: &TestSigner| of(vec![key_pem(key), pem(&[&place.ca.intermediate])]);
+        assert_eq!(place.refusal(with(&other)).await, "key.mismatch");
+        let preview = place.preview(with(&key)).await.unwrap();
+        assert!(preview.refusal.is_none() && preview.hash.is_some());
+        assert_eq!(preview.keys[0].fits_here[0].0, leaf.fingerprint());
+        assert_eq!(place.import(with(&key)).await.unwrap().new_keys, 1);
+        // Beside a certificate of somebody else it is still the wrong key.
+        let theirs = place.ca.leaf("theirs.example.org", other.public_key(), 60);
+        assert_eq!(place.refusal(of(vec![key_pem(&key), pem(&[&theirs])])).await, "key.mismatch");
+    }
+}
+
+#[tokio::test]
+async fn a_wish_for_what_is_here_already_is_said_to_have_no_effect() {
+    for place in places().await {
+        let key = TestSigner::ec();
+        let leaf = place.ca.leaf("shop.example.org", key.public_key(), 60);
+        let input = |wishes: Wishes| Import { wishes, ..of(vec![key_pem(&key), pem(&[&leaf])]) };
+        let first = Wishes { friendly_name: Some("shop".to_owned()), ..Wishes::default() };
+        assert!(place.import(input(first.clone())).await.unwrap().findings.is_empty());
+        // The same wishes again are fulfilled.
+        assert!(place.import(input(first)).await.unwrap().findings.is_empty());
+        let wishes = Wishes {
+            friendly_name: Some("other".to_owned()),
+            exportable: Some(Exportable::Never),
+            token: TokenId::of("0"),
+            ..Wishes::default()
+        };
+        let preview = place.preview(input(wishes.clone())).await.unwrap();
+        assert!(preview.plan.findings.iter().all(|finding| finding.code == "import.no_effect"));
+        let said: Vec<&str> = preview.plan.findings.iter().map(|finding| finding.what.as_str()).collect();
+        let expected = [
+            "not “never”",
+            "private key is here already under the name “shop”",
+            "in token system",
+            "certificate is here already under the name “shop”",
+        ];
+        assert_eq!(said.len(), expected.len(), "{said:?}");
+        for (said, expected) in said.iter().zip(expected) {
+            assert!(said.contains(expected), "{expected}: {said}");
+        }
+        assert!(preview.plan.findings[0].repair.contains("claviger key lower"));
+        assert_eq!(place.import(input(wishes)).await.unwrap().findings, preview.plan.findings);
     }
 }

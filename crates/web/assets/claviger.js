@@ -81,6 +81,18 @@ document.addEventListener("keydown", (event) => {
   document.getElementById(add)?.click();
 });
 
+// ---- forms that store something: what is on its way is not sent twice ----
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.once === undefined) return;
+  if (form.dataset.once === "sent") event.preventDefault();
+  form.dataset.once = "sent";
+});
+// A page that comes back out of the browser's memory may be sent again.
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-once]")) form.dataset.once = "";
+});
+
 // ---- codes that came in the fragment, which never reaches a server or a log by itself ----
 function takeCode() {
   const field = document.querySelector("input[data-fragment]");

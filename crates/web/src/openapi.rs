@@ -32,9 +32,7 @@ pub(crate) fn document(rows: &[Row]) -> String {
         .security_scheme("session", header_scheme("X-XSRF-TOKEN", "with the session's cookie"));
     for row in api() {
         for shape in row.inputs().iter().chain(row.outputs().iter().filter_map(|(_, shape)| shape.as_ref())) {
-            if let Shape::Json { named, .. } = shape {
-                components = components.schemas_from_iter(named.clone());
-            }
+            components = components.schemas_from_iter(shape.named().to_vec());
         }
     }
     let mut paths = Paths::new();
@@ -122,6 +120,9 @@ fn content(shape: &Shape) -> (&'static str, utoipa::openapi::Content) {
     match shape {
         Shape::Json { schema, .. } => {
             ("application/json", ContentBuilder::new().schema(Some((**schema).clone())).build())
+        }
+        Shape::Form { schema, .. } => {
+            ("multipart/form-data", ContentBuilder::new().schema(Some((**schema).clone())).build())
         }
         Shape::File(media_type) => (media_type, ContentBuilder::new().build()),
     }

@@ -70,6 +70,8 @@ impl Kind {
 pub(crate) enum Shape {
     /// JSON of this schema, with the named schemas that it refers to.
     Json { schema: Box<RefOr<Schema>>, named: Vec<(String, RefOr<Schema>)> },
+    /// A form with files, of this schema.
+    Form { schema: Box<RefOr<Schema>>, named: Vec<(String, RefOr<Schema>)> },
     /// A file of this media type.
     File(&'static str),
 }
@@ -79,6 +81,20 @@ impl Shape {
         let mut named = Vec::new();
         T::schemas(&mut named);
         Self::Json { schema: Box::new(T::schema()), named }
+    }
+
+    fn form_of<T: ToSchema>() -> Self {
+        let mut named = Vec::new();
+        T::schemas(&mut named);
+        Self::Form { schema: Box::new(T::schema()), named }
+    }
+
+    /// The named schemas that it refers to.
+    pub(crate) fn named(&self) -> &[(String, RefOr<Schema>)] {
+        match self {
+            Self::Json { named, .. } | Self::Form { named, .. } => named,
+            Self::File(_) => &[],
+        }
     }
 }
 
@@ -122,6 +138,13 @@ impl Row {
     #[must_use]
     pub fn takes<T: ToSchema>(mut self) -> Self {
         self.takes.push(Shape::of::<T>());
+        self
+    }
+
+    /// The form with files that it takes.
+    #[must_use]
+    pub fn takes_form<T: ToSchema>(mut self) -> Self {
+        self.takes.push(Shape::form_of::<T>());
         self
     }
 

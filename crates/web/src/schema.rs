@@ -38,6 +38,12 @@ pub fn some_text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).min_length(Some(1))
 }
 
+/// Files of a form, any number of them.
+pub fn files() -> ArrayBuilder {
+    let file = ObjectBuilder::new().schema_type(Type::String).content_media_type("application/octet-stream");
+    ArrayBuilder::new().items(file)
+}
+
 /// One of these, `null`, or left out.
 fn maybe(words: &[&str]) -> ObjectBuilder {
     let words = words.iter().map(|word| serde_json::Value::from(*word)).chain([serde_json::Value::Null]);

@@ -214,8 +214,10 @@ impl Plan {
             Part::IfWanted => is_wanted,
             Part::Never => false,
         };
+        if wanted.form == ExportForm::Chain && wanted.members == Members::None {
+            return Err(form::nothing().into());
+        }
         let above = match wanted.form.chain() {
-            Part::Always if wanted.members == Members::None => chosen(view, &Members::Usual)?,
             Part::Always | Part::IfWanted => chosen(view, &wanted.members)?,
             Part::Never => Vec::new(),
         };

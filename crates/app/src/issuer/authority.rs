@@ -174,7 +174,7 @@ async fn create(
 fn write(tx: &Tx<'_>, id: &IssuerId, pair: [&Ca; 2], now: Moment) -> Result<nouns::Authority, Error> {
     for ca in pair {
         let mut made = MadeKey { key: ca.made.key.clone(), sealed: ca.made.sealed.clone() };
-        made.key.label = free_label(tx, &made.key.label)?;
+        made.key.label = free_label(tx, &made.key.label, &made.key.id)?;
         insert(tx, &made)?;
         let entry = row(ca.certificate.clone(), ca.certificate.display_name(), Source::Internal, None, now);
         store::certificate::insert(tx, &entry)?;

@@ -26,7 +26,7 @@ pub(crate) struct Leaving {
 /// The private key as encrypted PKCS#8 (PBES2), DER. Recorded on the key for ever, before it is answered.
 ///
 /// # Errors
-/// `pass.short`, `key.state`, `key.not_exportable`.
+/// `pass.short`, `pass.control_char`, `key.state`, `key.not_exportable`.
 pub async fn export(
     app: &App,
     by: &Authorized<uses::ExportPrivateKey>,
@@ -88,11 +88,21 @@ pub(crate) async fn take_out(
 }
 
 fn check_passphrase(passphrase: &str) -> Result<(), Refusal> {
+    refuse_untypable(passphrase)?;
     if passphrase.chars().count() >= PASSWORD_MIN {
         return Ok(());
     }
     let what = format!("the passphrase has fewer than {PASSWORD_MIN} characters");
     Err(Refusal::new("pass.short", what, "Choose a longer one."))
+}
+
+/// Refuses what nobody can type where the file is opened: `pass.control_char`.
+pub(crate) fn refuse_untypable(passphrase: &str) -> Result<(), Refusal> {
+    if !passphrase.contains(char::is_control) {
+        return Ok(());
+    }
+    let what = "the passphrase has a line break or another control character in it";
+    Err(Refusal::new("pass.control_char", what, "Write it on one line, of characters that can be typed."))
 }
 
 /// Whether a person may have the key: by its own freedom, and never when it signs for somebody or for our own house,
@@ -150,5 +160,12 @@ mod tests {
     fn a_passphrase_counts_by_characters() {
         assert_eq!(check_passphrase("éééééééééé").unwrap_err().code, "pass.short");
         assert!(check_passphrase("éééééééééééé").is_ok());
+    }
+
+    #[test]
+    fn a_passphrase_can_be_typed() {
+        for bad in ["correct\0horse 1", "correct horse\n1", "correct horse 1\r"] {
+            assert_eq!(check_passphrase(bad).unwrap_err().code, "pass.control_char", "{bad:?}");
+        }
     }
 }

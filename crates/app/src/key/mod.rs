@@ -13,11 +13,11 @@ use domain::key::{Key, KeyState, KeyUsage};
 use pki::KeyId;
 use store::Tx;
 
-use crate::Error;
+use crate::{Error, naming};
 
 pub(crate) use crate::signing::session_of;
 pub use export::export;
-pub(crate) use export::{Leaving, take_out};
+pub(crate) use export::{Leaving, refuse_untypable, take_out};
 pub(crate) use generate::{MadeKey, describe, insert, make, make_signer};
 pub use generate::{NewKey, generate};
 pub use known_bad::refuse_known_bad;
@@ -78,15 +78,7 @@ pub(crate) fn with_children(tx: &Tx<'_>, key: Key) -> Result<KeyView, Error> {
     Ok(KeyView { key, csrs, certificates })
 }
 
-/// A label that no other key has: a number is put behind where it is taken.
-pub(crate) fn free_label(tx: &Tx<'_>, wanted: &str) -> Result<String, Error> {
-    let mut label = wanted.to_owned();
-    for number in 2..1_000 {
-        if store::key::by_label(tx, &label)?.is_none() {
-            break;
-        }
-        let room = 100 - 6;
-        label = format!("{} ({number})", wanted.chars().take(room).collect::<String>());
-    }
-    Ok(label)
+/// The label for a key; if another one has it, a longer one.
+pub(crate) fn free_label(tx: &Tx<'_>, wanted: &str, id: &KeyId) -> Result<String, Error> {
+    naming::free(wanted, &id.to_string(), |label| Ok(store::key::by_label(tx, label)?.is_none()))
 }

@@ -12,7 +12,7 @@ use store::Tx;
 
 use super::LineageView;
 use super::update::{LineageChange, change};
-use crate::{App, Error, act, certificate, key, setting};
+use crate::{App, Error, act, certificate, key, naming, setting};
 
 /// How a certificate is carried on.
 #[derive(Clone, Debug, Default)]
@@ -115,9 +115,12 @@ fn describe(
     // The edge chooses by DNS name: a certificate without one could never be seen there.
     let has_name = certificate.names().iter().any(|name| name.dns().is_some());
     let lifetime = certificate.not_after().since(certificate.not_before()).saturating_add(1);
+    let name = naming::free(&entry.friendly_name, &entry.fingerprint().to_string(), |name| {
+        Ok(store::lineage::by_name(tx, name)?.is_none())
+    })?;
     Ok(Lineage {
         id: LineageId::new(now, random),
-        name: free_name(tx, &entry.friendly_name)?,
+        name,
         subject: certificate.subject().clone(),
         names: certificate.names().to_vec(),
         usage: KeyUsage::Tls,
@@ -142,15 +145,4 @@ fn describe(
         created: now,
         version: 1,
     })
-}
-
-fn free_name(tx: &Tx<'_>, wanted: &str) -> Result<String, Error> {
-    let mut name = wanted.to_owned();
-    for number in 2..1_000 {
-        if store::lineage::by_name(tx, &name)?.is_none() {
-            break;
-        }
-        name = format!("{} ({number})", wanted.chars().take(94).collect::<String>());
-    }
-    Ok(name)
 }

@@ -261,7 +261,7 @@ async fn store_order(
         refuse_lost_lease(tx, &job)?;
         if let Some(made) = &made {
             let mut made = MadeKey { key: made.key.clone(), sealed: made.sealed.clone() };
-            made.key.label = free_label(tx, &made.key.label)?;
+            made.key.label = free_label(tx, &made.key.label, &made.key.id)?;
             store::key::insert(tx, &made.key, &made.sealed)?;
         }
         store::csr::insert(tx, &entry)?;

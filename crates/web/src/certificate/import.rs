@@ -99,7 +99,8 @@ pub struct PreviewedCertificateJson {
     standing: &'static str,
     /// The id of its key.
     key: String,
-    /// Where its private key is: `files`, `here` or `nowhere`.
+    /// Where its private key is: `files`, `here`, `not_taken` (among the files, but not the one that is taken, or none is
+    /// chosen yet) or `nowhere`.
     private_key: &'static str,
     /// The CSRs that it answers.
     fulfills: Vec<String>,
@@ -251,7 +252,13 @@ fn previewed(preview: Preview) -> PreviewJson {
             .collect(),
         csrs: preview.brought.csrs.iter().map(csr).collect(),
         crls: preview.brought.crls.iter().map(crl).collect(),
-        findings: wire::findings(&preview.brought.findings),
+        findings: preview
+            .brought
+            .findings
+            .iter()
+            .chain(&preview.plan.findings)
+            .map(FindingJson::from)
+            .collect(),
         refusal: preview.refusal.map(|error| {
             let problem = Problem::from(error);
             RefusalJson { code: problem.code.clone(), detail: problem.detail() }

@@ -184,17 +184,15 @@ fn in_two(name: &str) -> (String, Dotted) {
     }
 }
 
-/// `2 warnings: The issuer is not here.`
+/// `2 warnings: The issuer is not here.`; with an error among them that comes first, and only errors are counted.
 fn warnings(view: &CertificateView) -> Option<String> {
     let mut wrong: Vec<_> =
         view.findings.iter().filter(|finding| finding.severity >= Severity::Warning).collect();
     wrong.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let first = wrong.first()?;
-    Some(format!(
-        "{}: {}",
-        counted(wrong.len() as u64, "warning"),
-        with_readable_moments(&sentence(&safe(&first.what)))
-    ))
+    let kind = if first.severity == Severity::Error { "error" } else { "warning" };
+    let count = wrong.iter().filter(|finding| finding.severity == first.severity).count();
+    Some(format!("{}: {}", counted(count as u64, kind), with_readable_moments(&sentence(&safe(&first.what)))))
 }
 
 fn sheet(views: &[CertificateView]) -> Sheet {

@@ -2,6 +2,7 @@
 
 use app::certificate::{Import, ImportFile, Wishes};
 use domain::key::Exportable;
+use pki::name::inert;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -60,12 +61,64 @@ pub struct ImportJson {
     preview: Option<String>,
 }
 
+/// The fields of a form: those that may be there once, and those that may be repeated.
+const ONCE: [&str; 6] = ["friendly_name", "token", "lineage", "exportable", "key", "preview"];
+const REPEATED: [&str; 2] = ["passphrase", "pasted"];
+
+/// Files in a form. For the description only: a form is read field by field.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct ImportForm {
+    /// The files, in any order and under any field name.
+    #[schema(schema_with = crate::schema::files)]
+    files: Vec<u8>,
+    /// A text with PEM in it; may be repeated.
+    pasted: Option<String>,
+    /// A passphrase of what is encrypted in the files; may be repeated, and each file is tried with each.
+    #[schema(value_type = Option<Secret>)]
+    passphrase: Option<String>,
+    /// The friendly name; that of its request, file or key, or its common name, if left out.
+    friendly_name: Option<String>,
+    /// The token that takes a private key; `system` if left out.
+    token: Option<String>,
+    /// The lineage that the answer is for; found by key or request if left out.
+    lineage: Option<String>,
+    /// When an imported key may leave: `never`, `to_targets`, `with_passphrase`.
+    #[schema(schema_with = crate::schema::exportable)]
+    exportable: Option<String>,
+    /// The id of the private key that is taken, where the files hold several.
+    key: Option<String>,
+    /// The hash of a preview: refused with `import.preview_changed` if anything else would be done.
+    preview: Option<String>,
+}
+
+impl AskedImport {
+    /// Refuses what stands in the address where the body has its own place for it: nobody would look at it.
+    fn refuse_any(&self) -> Result<(), Problem> {
+        let Self { friendly_name, token, lineage, exportable, key, preview } = self;
+        let said = ONCE.into_iter().zip([friendly_name, token, lineage, exportable, key, preview]);
+        match said.into_iter().find(|(_, value)| value.is_some()) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let what = format!("{name} stands in the address, where it counts only beside a raw file");
+                Err(Problem::bad_request("input.query", what, "Put it into the body, beside the files."))
+            }
+        }
+    }
+}
+
 /// What `app` is asked for.
 pub fn import(asked: AskedImport, input: Upload<ImportJson>) -> Result<Import, Problem> {
     let (files, passphrases, said) = match input {
         Upload::Raw(bytes) => (vec![ImportFile { name: None, bytes }], Vec::new(), asked),
-        Upload::Json(input) => from_json(input)?,
-        Upload::Form(form) => from_form(form),
+        Upload::Json(input) => {
+            asked.refuse_any()?;
+            from_json(input)?
+        }
+        Upload::Form(form) => {
+            asked.refuse_any()?;
+            from_form(form)?
+        }
     };
     let wishes = Wishes {
         friendly_name: said.friendly_name.filter(|name| !name.is_empty()),
@@ -103,7 +156,8 @@ fn from_json(input: ImportJson) -> Result<Read, Problem> {
     Ok((files, passphrases.map(Secret::into_inner).collect(), said))
 }
 
-fn from_form(mut form: PageUpload) -> Read {
+fn from_form(mut form: PageUpload) -> Result<Read, Problem> {
+    refuse_odd_fields(&form)?;
     let text = |name: &str| form.text(name).map(str::to_owned);
     let said = AskedImport {
         friendly_name: text("friendly_name"),
@@ -117,5 +171,25 @@ fn from_form(mut form: PageUpload) -> Read {
     let pasted = form.all("pasted").filter(|text| !text.is_empty());
     let mut files: Vec<ImportFile> = pasted.map(|text| ImportFile::from(Vec::from(text))).collect();
     files.extend(form.files.drain(..).map(|part| ImportFile { name: part.name, bytes: part.bytes }));
-    (files, passphrases, said)
+    Ok((files, passphrases, said))
+}
+
+/// Refuses a field that would not count: an unknown one, and the second of what is said once.
+fn refuse_odd_fields(form: &PageUpload) -> Result<(), Problem> {
+    let names: Vec<&str> = form.fields.iter().map(|(name, _)| name.as_str()).collect();
+    for (index, name) in names.iter().enumerate() {
+        let what = match (ONCE.contains(name), REPEATED.contains(name)) {
+            (false, false) => "the form has a field that is not known here",
+            (true, _) if names[..index].contains(name) => "the form has a field twice",
+            (true, _) | (_, true) => continue,
+        };
+        let shown: String = name.chars().take(64).collect();
+        let repair = format!(
+            "Send files as files, and as fields {} once, {} as often as needed.",
+            ONCE.join(", "),
+            REPEATED.join(" and ")
+        );
+        return Err(Problem::bad_request("input.field", format!("{what}: “{}”", inert(&shown)), repair));
+    }
+    Ok(())
 }

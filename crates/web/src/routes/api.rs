@@ -271,6 +271,7 @@ fn imports(routes: Routes) -> Routes {
                 .says("Imports certificates and keys: a raw file, a form with files, or JSON.")
                 .query(&upload::ASKED)
                 .takes::<upload::ImportJson>()
+                .takes_form::<upload::ImportForm>()
                 .takes_file()
                 .answers::<i::ImportedJson>(201)
                 .answers::<i::ImportedJson>(200)
@@ -282,6 +283,7 @@ fn imports(routes: Routes) -> Routes {
                 .says("Says what an import of the same files would do, and stores nothing.")
                 .query(&upload::ASKED)
                 .takes::<upload::ImportJson>()
+                .takes_form::<upload::ImportForm>()
                 .takes_file()
                 .answers::<i::PreviewJson>(200),
             i::preview,

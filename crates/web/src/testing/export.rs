@@ -102,6 +102,7 @@ async fn certificates_are_exported_in_every_form_that_holds_no_key() {
         ("form=chain", 1),
         ("form=chain&root=true", 2),
         ("form=fullchain", 2),
+        ("form=fullchain&members=none", 1),
         ("form=fullchain&root=true", 3),
         ("form=pem&members=all&certificate=false&root=true", 2),
     ] {
@@ -211,6 +212,7 @@ async fn what_cannot_be_exported_is_refused_by_its_reason_and_no_key_leaves() {
         ("form=p12", "export.form"),
         ("form=pem&certificate=false", "export.nothing"),
         ("form=p7b&members=zz", "validation_failure"),
+        ("form=chain&members=none", "export.nothing"),
         ("passphrase=x", "input.query"),
     ] {
         assert_eq!(shop.file(query).await.code(), code, "{query}");

@@ -185,8 +185,15 @@ async fn a_person_sees_what_was_found_and_confirms_it() {
     assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/certificates"));
     let (_, list) = page(&house, &browser, "/certificates").await;
     assert!(list.contains("&#60;b&#62;bold"));
-    let (status, _) = page(&house, &browser, &path).await;
-    assert_eq!(status, StatusCode::SEE_OTHER, "what was confirmed is not held any more");
+    // A second click, and the way back, lead to what came of the first.
+    let again = confirm(hidden(&named, "preview"), "%3Cb%3Ebold").await;
+    assert_eq!((again.status, again.header("location")), (StatusCode::SEE_OTHER, "/certificates"));
+    let said = house.send(browser.request("GET", &path, "").body(Body::empty()).unwrap()).await;
+    assert_eq!((said.status, said.header("location")), (StatusCode::SEE_OTHER, "/certificates"));
+    let form = format!("_csrf={}&do=discard", browser.csrf);
+    let head = browser.request("POST", &path, "").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let forgotten = house.send(head.body(Body::from(form)).unwrap()).await;
+    assert_eq!(forgotten.header("location"), "/certificates", "what was stored is not forgotten");
 }
 
 #[tokio::test]
@@ -205,4 +212,73 @@ async fn an_upload_is_forgotten_after_ten_minutes_or_at_once_when_asked() {
     assert_eq!(page(&house, &browser, &path).await.0, StatusCode::OK);
     house.clock.advance(2 * MINUTE);
     assert_eq!(page(&house, &browser, &path).await.0, StatusCode::SEE_OTHER);
+}
+
+/// A form of fields and one file, as `curl -F` sends it to the API.
+async fn send_form(house: &House, path: &str, key: &str, (fields, file): (&[(&str, &str)], &str)) -> Answer {
+    let mut body = String::new();
+    for (name, value) in fields {
+        body.push_str(&format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"));
+    }
+    body.push_str(&format!(
+        "--X\r\nContent-Disposition: form-data; name=\"files\"; filename=\"a.pem\"\r\n\r\n{file}\r\n--X--\r\n"
+    ));
+    let head = request("POST", path)
+        .header(http::header::AUTHORIZATION, key)
+        .header(CONTENT_TYPE, "multipart/form-data; boundary=X");
+    house.send(head.body(Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn what_would_not_count_beside_a_form_or_json_is_refused() {
+    let house = House::new().await;
+    let key = house.key(&[Role::SystemAdministrator]).await;
+    let (_, text) = pair(&Authority::new(), "shop.example.org");
+    let wrong = "0".repeat(64);
+    let said = [("preview", wrong.as_str()), ("exportable", "never"), ("token", "0"), ("lineage", "lin-1")];
+    let said = said.into_iter().chain([("key", wrong.as_str()), ("friendly_name", "shop"), ("key", "")]);
+    for (name, value) in said {
+        for base in [IMPORT, PREVIEW] {
+            let path = format!("{base}?{name}={value}");
+            let json = house.call("POST", &path, &key, json!({ "files": [text] })).await;
+            let form = send_form(&house, &path, &key, (&[], &text)).await;
+            for refused in [json, form] {
+                assert_eq!(
+                    (refused.status.as_u16(), refused.code().as_str()),
+                    (400, "input.query"),
+                    "{path}"
+                );
+                assert!(refused.json()["detail"].as_str().unwrap().contains("into the body"), "{path}");
+            }
+        }
+    }
+    for fields in [&[("foo", "bar")][..], &[("files", &text)], &[("token", "0"), ("token", "system")]] {
+        let refused = send_form(&house, IMPORT, &key, (fields, &text)).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "input.field"), "{fields:?}");
+    }
+    let refused = send_form(&house, IMPORT, &key, (&[("preview", &wrong)], &text)).await;
+    assert_eq!(refused.code(), "import.preview_changed");
+    let fields = [("friendly_name", "shop"), ("passphrase", "one"), ("passphrase", "two"), ("token", "")];
+    let done = send_form(&house, IMPORT, &key, (&fields, &text)).await;
+    assert_eq!((done.status, &done.json()["new"]), (StatusCode::CREATED, &json!(2)), "{}", done.json());
+}
+
+#[tokio::test]
+async fn the_description_says_that_a_form_is_taken() {
+    let house = House::new().await;
+    let key = house.key(&[Role::Observer]).await;
+    let document = house.call("GET", "/api/v1/openapi.json", &key, json!(null)).await.json();
+    for path in [IMPORT, PREVIEW] {
+        let content = &document["paths"][path]["post"]["requestBody"]["content"];
+        let form = &content["multipart/form-data"]["schema"]["properties"];
+        assert_eq!(form["files"]["type"], "array", "{content}");
+        for field in
+            ["passphrase", "pasted", "friendly_name", "token", "lineage", "exportable", "key", "preview"]
+        {
+            assert!(form.get(field).is_some(), "{field} in {form}");
+        }
+        assert!(
+            content.get("application/json").is_some() && content.get("application/octet-stream").is_some()
+        );
+    }
 }

@@ -10,6 +10,8 @@ use super::*;
 
 /// With a blank at both ends.
 const TYPED: &str = " twelve letters\t";
+/// The same for what leaves, where no control character is taken.
+const PASSPHRASE: &str = " twelve letters ";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 async fn officer(house: &House) -> String {
@@ -102,15 +104,15 @@ async fn a_passphrase_opens_what_was_exported_under_it_and_no_other_does() {
     let made = house.call("POST", "/api/v1/certificates/self-signed", &key, wanted).await.json();
     let path = format!("/api/v1/certificates/{}/export", made["certificate"]["hash"].as_str().unwrap());
     let export = async |form: &str| {
-        let answer = house.call("POST", &path, &key, json!({ "form": form, "passphrase": TYPED })).await;
+        let answer = house.call("POST", &path, &key, json!({ "form": form, "passphrase": PASSPHRASE })).await;
         assert_eq!(answer.status, 200, "{}", answer.json());
         answer.bytes
     };
     let opens = |bytes: &[u8], passphrase: &str| pki::format::read(bytes, Some(passphrase)).is_ok();
     let p12 = export("p12").await;
-    assert!(opens(&p12, TYPED) && !opens(&p12, TYPED.trim()));
+    assert!(opens(&p12, PASSPHRASE) && !opens(&p12, PASSPHRASE.trim()));
     let pem = export("pem").await;
-    assert!(opens(&pem, TYPED) && !opens(&pem, TYPED.trim()));
+    assert!(opens(&pem, PASSPHRASE) && !opens(&pem, PASSPHRASE.trim()));
 
     let other = House::new().await;
     let key = officer(&other).await;
@@ -119,8 +121,8 @@ async fn a_passphrase_opens_what_was_exported_under_it_and_no_other_does() {
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         other.call("POST", "/api/v1/certificates/preview", &key, body).await
     };
-    assert_eq!(import(json!({ "passphrase": TYPED.trim() })).await.code(), "pass.wrong");
-    for given in [json!({ "passphrase": TYPED }), json!({ "passphrases": ["another", TYPED] })] {
+    assert_eq!(import(json!({ "passphrase": PASSPHRASE.trim() })).await.code(), "pass.wrong");
+    for given in [json!({ "passphrase": PASSPHRASE }), json!({ "passphrases": ["another", PASSPHRASE] })] {
         let answer = import(given).await;
         assert_eq!(answer.status, 200, "{}", answer.json());
     }
@@ -136,7 +138,7 @@ async fn a_passphrase_opens_what_was_exported_under_it_and_no_other_does() {
         let head = head.header(CONTENT_TYPE, "multipart/form-data; boundary=X");
         other.send(head.body(Body::from(body.concat())).unwrap()).await
     };
-    assert_eq!(upload(TYPED.trim()).await.code(), "pass.wrong");
-    let done = upload(TYPED).await;
+    assert_eq!(upload(PASSPHRASE.trim()).await.code(), "pass.wrong");
+    let done = upload(PASSPHRASE).await;
     assert_eq!(done.status, 201, "{}", done.json());
 }

@@ -8,6 +8,7 @@ use pki::{Certificate, Finding, Refusal};
 use zeroize::Zeroizing;
 
 use super::{ExportForm, not_ascii};
+use crate::key::refuse_untypable;
 
 /// The passphrase of trust stores unless another one is chosen: Java's custom, which its tools try by themselves.
 pub const TRUST_PASSPHRASE: &str = "changeit";
@@ -27,11 +28,12 @@ impl TrustPassphrase {
     /// What somebody chose; an empty one is no choice.
     ///
     /// # Errors
-    /// `pass.short` under 6 characters.
+    /// `pass.short` under 6 characters; `pass.control_char`.
     pub fn chosen(text: Zeroizing<String>) -> Result<Self, Refusal> {
         if text.is_empty() {
             return Ok(Self::default());
         }
+        refuse_untypable(&text)?;
         if text.chars().count() < SHORTEST {
             let what = format!("the passphrase has fewer than {SHORTEST} characters");
             let repair = format!(
@@ -77,6 +79,7 @@ mod tests {
         assert_eq!(chosen("").map(|one| one.0.to_string()), Ok("changeit".to_owned()));
         assert_eq!(chosen("sechs!").map(|one| one.0.to_string()), Ok("sechs!".to_owned()));
         assert_eq!(chosen("short").err().map(|refusal| refusal.code), Some("pass.short"));
+        assert_eq!(chosen("a\nlonger").err().map(|refusal| refusal.code), Some("pass.control_char"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is refused before anything is decided: nothing to take, several keys, a key of another certificate.
 
+use std::sync::Arc;
+
 use domain::key::parse_label;
 use pki::{Certificate, KeyId, Refusal};
 
@@ -15,7 +17,11 @@ pub(super) fn wishes(mut wishes: Wishes) -> Result<Wishes, Refusal> {
 }
 
 /// Checks what was brought; answers the private key that is taken.
-pub(super) fn brought(app: &App, brought: &Brought, wishes: &Wishes) -> Result<Option<KeyId>, Error> {
+pub(super) async fn brought(
+    app: &App,
+    brought: &Arc<Brought>,
+    wishes: &Wishes,
+) -> Result<Option<KeyId>, Error> {
     refuse_nothing(brought)?;
     for certificate in brought.certificates.iter().map(|one| &one.certificate) {
         key::refuse_known_bad(app, certificate.public_key())?;
@@ -24,8 +30,11 @@ pub(super) fn brought(app: &App, brought: &Brought, wishes: &Wishes) -> Result<O
         key::refuse_known_bad(app, one.private.public_key())?;
     }
     let chosen = chosen_key(brought, wishes)?;
-    if let Some(id) = &chosen {
-        refuse_mismatch(id, brought)?;
+    if let Some(id) = &chosen
+        && let Err(mismatch) = refuse_mismatch(id, brought)
+        && !completes_what_is_here(app, id, brought).await?
+    {
+        return Err(mismatch.into());
     }
     if chosen.is_some() && brought.certificates.len() > FEW {
         let what = format!("with a private key at most {FEW} certificates are taken at once");
@@ -96,5 +105,21 @@ fn refuse_mismatch(key: &KeyId, brought: &Brought) -> Result<(), Refusal> {
             .try_for_each(|one| one.certificate.refuse_unbound(key.private.public_key()))?;
     }
     let what = format!("the private key does not belong to the certificate of {}", first.display_name());
-    Err(Refusal::new("key.mismatch", what, "Find the key that the certificate was asked for with."))
+    let repair = match first.is_ca() {
+        true => "Bring the certificate of this key along, or import the key by itself.",
+        false => "Find the key that the certificate was asked for with.",
+    };
+    Err(Refusal::new("key.mismatch", what, repair))
+}
+
+/// Whether the key belongs to a certificate that waits here for it, and beside it are only certificates of CAs.
+async fn completes_what_is_here(app: &App, key: &KeyId, brought: &Brought) -> Result<bool, Error> {
+    if brought.certificates.iter().any(|one| !one.certificate.is_ca()) {
+        return Ok(false);
+    }
+    let key = *key;
+    app.read("certificate.import.check", move |tx| {
+        Ok(!store::certificate::some_by_key(tx, &key, 1)?.is_empty())
+    })
+    .await
 }

@@ -6,6 +6,7 @@ use store::Tx;
 
 use super::plan::{Asked, Look, make};
 use super::read::BroughtCertificate;
+use super::revoked::Revocations;
 use super::{Wishes, write};
 use crate::Error;
 
@@ -20,7 +21,8 @@ pub(crate) fn store(
         .iter()
         .map(|certificate| BroughtCertificate { certificate: certificate.clone(), name: None })
         .collect();
-    let asked = Asked { look: Look::Brief, ..Asked::of_files(now) };
+    let nothing = Revocations::default();
+    let asked = Asked { look: Look::Brief, ..Asked::of_files(now, &nothing) };
     let plan = make(tx, &brought, None, &Wishes::default(), asked)?;
     Ok(write::all(tx, &plan, None, now, by)?.new)
 }

@@ -1,5 +1,6 @@
 //! What a person uploaded for a preview, until he confirms it: in memory only, for a while, for himself only. Of several
-//! nodes the one holds it that took it; the others ask for it again.
+//! nodes the one holds it that took it; the others ask for it again. What came of a confirmation is held as long: whoever
+//! confirms twice, or goes back, is told that.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,9 +35,20 @@ type Waiting = BTreeMap<ImportId, Held>;
 struct Held {
     actor: String,
     at: Moment,
-    brought: Arc<Brought>,
+    stage: Stage,
     offered: Offered,
     size: usize,
+    /// Whoever confirms holds it: a second confirmation waits for what came of the first.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// How far an upload is.
+#[derive(Clone)]
+enum Stage {
+    /// It waits; private keys are in it.
+    Waiting(Arc<Brought>),
+    /// It was imported.
+    Confirmed(Taken),
 }
 
 /// What an upload is about, beside what is in it.
@@ -75,27 +87,30 @@ impl Previews {
         forget_old(&mut waiting, held.at);
         while waiting.values().filter(|other| other.actor == held.actor).count() >= MOST_OF_ONE {
             let own = waiting.iter().filter(|(_, other)| other.actor == held.actor);
-            let Some(oldest) = own.min_by_key(|(_, other)| other.at).map(|(id, _)| id.clone()) else { break };
+            let Some(oldest) = oldest(own) else { break };
             waiting.remove(&oldest);
         }
-        let bytes: usize = waiting.values().map(|other| other.size).sum();
-        if waiting.len() >= MOST || bytes + held.size > MOST_BYTES {
-            return Err(Error::Busy);
+        while is_full(&waiting, held.size) {
+            // What is done makes room for what waits.
+            let done = waiting.iter().filter(|(_, other)| other.is_confirmed());
+            let Some(oldest) = oldest(done) else { return Err(Error::Busy) };
+            waiting.remove(&oldest);
         }
         waiting.insert(id, held);
         Ok(())
     }
 
-    fn find(&self, id: &ImportId, actor: &Actor, now: Moment) -> Result<(Arc<Brought>, Offered), Error> {
+    fn find(&self, id: &ImportId, actor: &Actor, now: Moment) -> Result<Found, Error> {
         let mut waiting = self.locked();
         forget_old(&mut waiting, now);
-        match waiting.get(id).filter(|held| held.actor == actor.name()) {
-            Some(held) => Ok((Arc::clone(&held.brought), held.offered.clone())),
-            None => {
-                let what = "what was uploaded is not held here; it waits 10 minutes, only on the node that took it, and not \
-                            across a restart";
-                Err(Error::conflict("import.preview_gone", what, "Upload it again. Nothing was stored."))
-            }
+        let held = waiting.get(id).filter(|held| held.actor == actor.name()).ok_or_else(gone)?;
+        Ok(Found { stage: held.stage.clone(), offered: held.offered.clone(), turn: Arc::clone(&held.turn) })
+    }
+
+    /// Lets go of the upload, and holds what came of it.
+    fn confirmed(&self, id: &ImportId, taken: &Taken, now: Moment) {
+        if let Some(held) = self.locked().get_mut(id) {
+            (held.stage, held.at) = (Stage::Confirmed(taken.clone()), now);
         }
     }
 
@@ -118,6 +133,55 @@ impl Previews {
     }
 }
 
+/// What is held under a name.
+struct Found {
+    stage: Stage,
+    offered: Offered,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Found {
+    fn into_waiting(self) -> Result<(Arc<Brought>, Offered), Error> {
+        match self.stage {
+            Stage::Waiting(brought) => Ok((brought, self.offered)),
+            Stage::Confirmed(_) => Err(gone()),
+        }
+    }
+
+    fn into_confirmed(self) -> Option<Confirmed> {
+        match self.stage {
+            Stage::Waiting(_) => None,
+            Stage::Confirmed(taken) => Some(Confirmed { taken, offered: self.offered }),
+        }
+    }
+}
+
+impl Held {
+    fn is_confirmed(&self) -> bool {
+        match self.stage {
+            Stage::Waiting(_) => false,
+            Stage::Confirmed(_) => true,
+        }
+    }
+}
+
+/// The one that goes first: what is done before what waits, then by age.
+fn oldest<'a>(held: impl Iterator<Item = (&'a ImportId, &'a Held)>) -> Option<ImportId> {
+    held.min_by_key(|(_, held)| (!held.is_confirmed(), held.at)).map(|(id, _)| id.clone())
+}
+
+fn is_full(waiting: &Waiting, more: usize) -> bool {
+    let bytes: usize = waiting.values().map(|other| other.size).sum();
+    waiting.len() >= MOST || bytes + more > MOST_BYTES
+}
+
+fn gone() -> Error {
+    let what = "what was uploaded is not held here; it waits 10 minutes, only on the node that took it, and not across a \
+                restart";
+    let repair = "Upload it again, unless you confirmed it before. Nothing was stored now.";
+    Error::conflict("import.preview_gone", what, repair)
+}
+
 fn forget_old(waiting: &mut Waiting, now: Moment) {
     waiting.retain(|_, held| now.since(held.at) < PATIENCE);
 }
@@ -134,7 +198,8 @@ pub async fn hold(
         let brought = read::all(app, files, passphrases).await?;
         let (id, actor, at) = (ImportId::random(app.random()), by.actor().name(), app.now());
         let size = brought.size();
-        app.previews().put(id.clone(), Held { actor, at, brought: Arc::new(brought), offered, size })?;
+        let stage = Stage::Waiting(Arc::new(brought));
+        app.previews().put(id.clone(), Held { actor, at, stage, offered, size, turn: Arc::default() })?;
         app.previews().forget_later(app.clock());
         Ok(id)
     })
@@ -151,12 +216,18 @@ pub async fn show(
     id: &ImportId,
     wishes: Wishes,
 ) -> Result<Shown, Error> {
-    let (brought, offered) = app.previews().find(id, by.actor(), app.now())?;
+    let (brought, offered) = app.previews().find(id, by.actor(), app.now())?.into_waiting()?;
     let wishes = Wishes { lineage: wishes.lineage.or_else(|| offered.lineage.clone()), ..wishes };
     Ok(Shown { preview: preview::look(app, &brought, wishes).await?, offered })
 }
 
-/// Imports what waits under this name, if that is still what was previewed.
+/// What came of the upload with this name, if it was confirmed a while ago.
+pub fn outcome(app: &App, by: &Authorized<uses::ManageTlsCertificates>, id: &ImportId) -> Option<Confirmed> {
+    app.previews().find(id, by.actor(), app.now()).ok()?.into_confirmed()
+}
+
+/// Imports what waits under this name, if that is still what was previewed. What was confirmed before is not imported
+/// again: the answer is that of the first time.
 ///
 /// # Errors
 /// `import.preview_gone`, and every refusal of [`super::import`].
@@ -168,10 +239,15 @@ pub async fn confirm(
     previewed: PreviewHash,
 ) -> Result<Confirmed, Error> {
     act::audited(app, by.actor(), Action::CertificateImport, "", async {
-        let (brought, offered) = app.previews().find(id, by.actor(), app.now())?;
+        let turn = app.previews().find(id, by.actor(), app.now())?.turn;
+        let _turn = turn.lock().await;
+        if let Some(confirmed) = outcome(app, by, id) {
+            return Ok(confirmed);
+        }
+        let (brought, offered) = app.previews().find(id, by.actor(), app.now())?.into_waiting()?;
         let wishes = Wishes { lineage: wishes.lineage.or_else(|| offered.lineage.clone()), ..wishes };
         let taken = take(app, by, &brought, wishes, Some(previewed)).await?;
-        app.previews().remove(id, by.actor());
+        app.previews().confirmed(id, &taken, app.now());
         Ok(Confirmed { taken, offered })
     })
     .await

@@ -15,7 +15,8 @@ use store::import::StoredImport;
 
 use super::plan::{Asked, Look, hash, make};
 use super::read::BroughtCertificate;
-use super::{Brought, Imported, PreviewHash, Wishes, check, write};
+use super::revoked::Revocations;
+use super::{Brought, Imported, PreviewHash, Wishes, check, revoked, write};
 use crate::certificate::complete::Wanted;
 use crate::chains::Chains;
 use crate::job::{Done, Progress, refuse_lost_lease};
@@ -34,17 +35,22 @@ pub(super) async fn begin(
     wishes: &Wishes,
     previewed: Option<PreviewHash>,
 ) -> Result<Job, Error> {
+    let revoked = revoked::find(app, brought).await?;
     if previewed.is_some() || wishes.lineage.is_some() {
-        let (brought, wishes, now) = (Arc::clone(brought), wishes.clone(), app.now());
+        let (brought, wishes, revoked) = (Arc::clone(brought), wishes.clone(), Arc::clone(&revoked));
+        let now = app.now();
         app.read("certificate.import.plan", move |tx| {
-            let plan = make(tx, &brought.certificates, None, &wishes, Asked::of_files(now))?;
+            let asked = Asked::of_files(now, &revoked);
+            let plan = make(tx, &brought.certificates, None, &wishes, asked)?;
             plan.refuse_stray(&wishes)?;
             check::previewed(previewed, hash(&plan, &brought, &wishes))
         })
         .await?;
     }
     let (now, random) = (app.now(), app.random());
-    let import = stored(ImportId::random(random), brought, wishes, (by.actor(), now));
+    let contents = pack(&brought.certificates, &revoked);
+    let import =
+        StoredImport { contents, ..stored(ImportId::random(random), brought, wishes, (by.actor(), now)) };
     let new = job::new(JobId::new(now, random), JobKind::CertificateImport, &import.id, &import.actor, now);
     let event = Event::done(now, by.actor(), Action::CertificateImport, import.id.as_str())
         .with(Field::Count, brought.certificates.len());
@@ -67,7 +73,7 @@ fn stored(id: ImportId, brought: &Brought, wishes: &Wishes, (actor, now): (&Acto
         actor: actor.name(),
         friendly_name: wishes.friendly_name.clone(),
         lineage: wishes.lineage.clone(),
-        contents: pack(&brought.certificates),
+        contents: Vec::new(),
         total: brought.certificates.len(),
         stored: 0,
         new: 0,
@@ -92,7 +98,7 @@ pub(crate) async fn run(app: &App, job: &Job) -> Result<Done, Error> {
     while import.stored < import.total {
         let (bytes, from) = (Arc::clone(&contents), import.stored);
         let part = app.blocking(move || unpack(&bytes, from, PART)).await??;
-        if part.is_empty() {
+        if part.0.is_empty() {
             return Err(Error::internal("a stored import is shorter than it says", &import.id));
         }
         (import, allowance) = store_part(app, job, import, (part, allowance)).await?;
@@ -150,7 +156,7 @@ async fn store_part(
     app: &App,
     job: &Job,
     import: StoredImport,
-    (part, allowance): (Vec<BroughtCertificate>, Allowance),
+    ((part, revoked), allowance): (Part, Allowance),
 ) -> Result<(StoredImport, Allowance), Error> {
     let (job, now, random) = (job.clone(), app.now(), app.random_source());
     let wishes = Wishes {
@@ -164,7 +170,8 @@ async fn store_part(
     let stored = app
         .commit("certificate.import.part", move |tx| {
             refuse_lost_lease(tx, &job)?;
-            let plan = make(tx, &part, None, &wishes, Asked { now, look: Look::Brief, allowance })?;
+            let asked = Asked { now, look: Look::Brief, allowance, revoked: &revoked };
+            let plan = make(tx, &part, None, &wishes, asked)?;
             let done = write::all(tx, &plan, None, now, (&import.actor, &*random))?;
             let after = counted(&import, part.len(), &done);
             store::import::advance(tx, &after)?;
@@ -206,14 +213,16 @@ fn result(import: &StoredImport) -> String {
     said
 }
 
-/// Certificates as one text of bytes: name and DER of each, both after their length. CAs come first, so that each leaf's
-/// chain is judged with what came along.
-fn pack(certificates: &[BroughtCertificate]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(certificates.iter().map(|one| one.certificate.der().len() + 8).sum());
+/// Certificates as one text of bytes: of each its name, its DER, and why it was revoked by a list that came along, each
+/// after its length. CAs come first, so that each leaf's chain is judged with what came along.
+fn pack(certificates: &[BroughtCertificate], revoked: &Revocations) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(certificates.iter().map(|one| one.certificate.der().len() + 12).sum());
     let (authorities, leaves): (Vec<_>, Vec<_>) =
         certificates.iter().partition(|one| one.certificate.is_ca());
     for one in authorities.into_iter().chain(leaves) {
-        for part in [one.name.as_deref().unwrap_or_default().as_bytes(), one.certificate.der()] {
+        let (name, why) =
+            (one.name.as_deref().unwrap_or_default(), revoked.words(&one.certificate.fingerprint()));
+        for part in [name.as_bytes(), one.certificate.der(), why.as_bytes()] {
             // A file has at most ten million bytes.
             bytes.extend((part.len() as u32).to_be_bytes());
             bytes.extend(part);
@@ -223,20 +232,31 @@ fn pack(certificates: &[BroughtCertificate]) -> Vec<u8> {
 }
 
 /// So many of them, after the first `from`: never all at once, because read they take several times as much memory.
-fn unpack(bytes: &[u8], from: usize, count: usize) -> Result<Vec<BroughtCertificate>, Error> {
-    let part = Packed(bytes).skip(from).take(count);
-    part.map(|one| {
-        let (name, der) = one?;
-        let certificate = Certificate::parse(der)
+fn unpack(bytes: &[u8], from: usize, count: usize) -> Result<Part, Error> {
+    let (mut part, mut revoked) = (Vec::new(), Revocations::default());
+    for one in Packed(bytes).skip(from).take(count) {
+        let Packet { name, der, why } = one?;
+        let certificate = Certificate::parse_again(der)
             .map_err(|refusal| Error::internal("a stored import cannot be read", &refusal))?;
+        revoked.remember(&certificate, &String::from_utf8_lossy(why));
         let name = String::from_utf8(name.to_vec()).ok().filter(|name| !name.is_empty());
-        Ok(BroughtCertificate { certificate, name })
-    })
-    .collect()
+        part.push(BroughtCertificate { certificate, name });
+    }
+    Ok((part, revoked))
 }
 
+/// Some of the certificates, and which of them were revoked.
+type Part = (Vec<BroughtCertificate>, Revocations);
+
 fn fingerprints(bytes: &[u8]) -> Result<Vec<Fingerprint>, Error> {
-    Packed(bytes).map(|one| one.map(|(_, der)| Fingerprint::of_der(der))).collect()
+    Packed(bytes).map(|one| one.map(|one| Fingerprint::of_der(one.der))).collect()
+}
+
+/// What [`pack`] wrote of one certificate.
+struct Packet<'a> {
+    name: &'a [u8],
+    der: &'a [u8],
+    why: &'a [u8],
 }
 
 /// What [`pack`] wrote.
@@ -252,17 +272,17 @@ impl<'a> Packed<'a> {
 }
 
 impl<'a> Iterator for Packed<'a> {
-    /// Name and DER.
-    type Item = Result<(&'a [u8], &'a [u8]), Error>;
+    type Item = Result<Packet<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
             return None;
         }
-        let pair = self.part().zip(self.part());
-        if pair.is_none() {
+        let parts = self.part().zip(self.part()).zip(self.part());
+        if parts.is_none() {
             self.0 = &[];
         }
-        Some(pair.ok_or_else(|| Error::internal("a stored import cannot be read", &"it is cut short")))
+        let packet = parts.map(|((name, der), why)| Packet { name, der, why });
+        Some(packet.ok_or_else(|| Error::internal("a stored import cannot be read", &"it is cut short")))
     }
 }

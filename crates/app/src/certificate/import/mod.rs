@@ -12,7 +12,9 @@ mod large;
 mod plan;
 mod preview;
 mod read;
+mod revoked;
 mod shared;
+mod without_effect;
 mod write;
 
 use std::sync::Arc;
@@ -31,7 +33,7 @@ use crate::{App, Error, act};
 
 pub(crate) use fetched::store as store_fetched;
 pub(crate) use held::Previews;
-pub use held::{Confirmed, Offered, Shown, confirm, discard, hold, show};
+pub use held::{Confirmed, Offered, Shown, confirm, discard, hold, outcome, show};
 pub(crate) use large::run as run_large;
 pub use plan::{Fate, KeyFrom, KeyPlan, Plan, Series, Standing, Step};
 pub use preview::{Preview, PreviewedKey, preview};
@@ -154,6 +156,10 @@ pub async fn import(
     .await
 }
 
+async fn is_here(app: &App, key: KeyId) -> Result<bool, Error> {
+    app.read("certificate.import.key", move |tx| Ok(store::key::find(tx, &key)?.is_some())).await
+}
+
 /// Takes what was read, if it is still what was previewed.
 async fn take(
     app: &App,
@@ -163,23 +169,28 @@ async fn take(
     previewed: Option<PreviewHash>,
 ) -> Result<Taken, Error> {
     let wishes = check::wishes(wishes)?;
-    let chosen = check::brought(app, brought, &wishes)?;
+    let chosen = check::brought(app, brought, &wishes).await?;
     if brought.certificates.len() > FEW {
         let job = large::begin(app, by, brought, &wishes, previewed).await?;
         return Ok(Taken::AsJob(Box::new(job)));
     }
     let made = match chosen {
-        Some(chosen) => Some(write::seal(app, brought, chosen, &wishes).await?),
-        None => None,
+        // What is here stays in its token; that of the wishes may be closed.
+        Some(chosen) if !is_here(app, chosen).await? => {
+            Some(write::seal(app, brought, chosen, &wishes).await?)
+        }
+        Some(_) | None => None,
     };
     let (now, actor, random) = (app.now(), by.actor().name(), app.random_source());
     let event = Event::done(now, by.actor(), Action::CertificateImport, brought.object())
         .with(Field::Count, brought.certificates.len());
+    let revoked = revoked::find(app, brought).await?;
     let (brought, fetch_missing) = (Arc::clone(brought), app.config().fetch_missing);
     let imported = app
         .commit("certificate.import", move |tx| {
             let key = chosen.and_then(|id| brought.key(&id));
-            let plan = plan::make(tx, &brought.certificates, key, &wishes, plan::Asked::of_files(now))?;
+            let asked = plan::Asked::of_files(now, &revoked);
+            let plan = plan::make(tx, &brought.certificates, key, &wishes, asked)?;
             plan.refuse_stray(&wishes)?;
             check::previewed(previewed, plan::hash(&plan, &brought, &wishes))?;
             let mut imported = write::all(tx, &plan, made.as_ref(), now, (&actor, &*random))?;
@@ -189,7 +200,7 @@ async fn take(
                 imported.certificates.iter().for_each(|view| wanted.consider(&view.entry, &view.chain));
                 imported.fetching = wanted.begin(tx, now, (&actor, &*random))?;
             }
-            imported.findings.clone_from(&brought.findings);
+            imported.findings = brought.findings.iter().chain(&plan.findings).cloned().collect();
             store::audit::record(tx, &event)?;
             Ok(imported)
         })

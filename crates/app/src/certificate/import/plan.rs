@@ -17,7 +17,8 @@ use pki::{Certificate, Finding, KeyId, SubjectAltName};
 use store::Tx;
 
 use super::read::{BroughtCertificate, BroughtKey};
-use super::{Brought, FEW, PreviewHash, Wishes, shared};
+use super::revoked::Revocations;
+use super::{Brought, FEW, PreviewHash, Wishes, shared, without_effect};
 use crate::certificate::{findings, row};
 use crate::chains::Chains;
 use crate::key::{free_label, other_usage};
@@ -30,6 +31,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What would become of the private key.
     pub key: Option<KeyPlan>,
+    /// The wishes that have no effect, because what they are about is here already.
+    pub findings: Vec<Finding>,
     /// What is left for the chains of what came in the same files.
     pub(super) left: Allowance,
 }
@@ -84,6 +87,8 @@ pub enum KeyFrom {
     Files,
     /// Here already.
     Here,
+    /// Among the files, but it is not the one that is taken, or none is chosen yet. Only a preview says that.
+    NotTaken,
     /// Neither.
     Nowhere,
 }
@@ -94,6 +99,7 @@ impl KeyFrom {
         match self {
             Self::Files => "files",
             Self::Here => "here",
+            Self::NotTaken => "not_taken",
             Self::Nowhere => "nowhere",
         }
     }
@@ -141,18 +147,19 @@ pub(super) enum Look {
     Brief,
 }
 
-/// When the plan is made, how closely is looked, and what the chains may cost.
+/// When the plan is made, how closely is looked, what the chains may cost, and what was revoked.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     pub(super) now: Moment,
     pub(super) look: Look,
     pub(super) allowance: Allowance,
+    pub(super) revoked: &'a Revocations,
 }
 
-impl Asked {
+impl<'a> Asked<'a> {
     /// For all that the files hold.
-    pub(super) fn of_files(now: Moment) -> Self {
-        Self { now, look: Look::Close, allowance: Allowance::OF_FILE }
+    pub(super) fn of_files(now: Moment, revoked: &'a Revocations) -> Self {
+        Self { now, look: Look::Close, allowance: Allowance::OF_FILE, revoked }
     }
 }
 
@@ -165,7 +172,7 @@ pub(super) fn make(
     certificates: &[BroughtCertificate],
     brought_key: Option<&BroughtKey>,
     wishes: &Wishes,
-    Asked { now, look, allowance }: Asked,
+    Asked { now, look, allowance, revoked }: Asked<'_>,
 ) -> Result<Plan, Error> {
     let key = brought_key.map(|key| plan_key(tx, key, certificates, wishes)).transpose()?;
     let named = match &wishes.lineage {
@@ -182,15 +189,17 @@ pub(super) fn make(
             .within(allowance),
         now,
         look,
+        revoked,
         currents: HashMap::new(),
         lineages: HashMap::new(),
         answered: HashSet::new(),
         founded: Vec::new(),
     };
     let steps = certificates.iter().enumerate();
-    let steps = steps.map(|(index, one)| planner.step(index, one)).collect::<Result<_, _>>()?;
+    let steps = steps.map(|(index, one)| planner.step(index, one)).collect::<Result<Vec<_>, _>>()?;
     let left = planner.chains.left();
-    Ok(Plan { steps, key, left })
+    let findings = without_effect::findings(wishes, key.as_ref(), &steps);
+    Ok(Plan { steps, key, findings, left })
 }
 
 fn plan_key(
@@ -220,7 +229,7 @@ fn plan_key(
     let of_key = certificates.iter().find(|one| one.certificate.key_id() == id);
     let named = brought.name.clone().or_else(|| of_key.and_then(|one| one.name.clone()));
     let named = named.or_else(|| of_key.and_then(|one| label(&one.certificate)));
-    Ok(KeyPlan::Stored(id, free_label(tx, &named.unwrap_or_else(|| "Imported key".to_owned()))?))
+    Ok(KeyPlan::Stored(id, free_label(tx, &named.unwrap_or_else(|| "Imported key".to_owned()), &id)?))
 }
 
 /// What people call a certificate, as a friendly name.
@@ -272,6 +281,7 @@ struct Planner<'a> {
     chains: Chains<'a>,
     now: Moment,
     look: Look,
+    revoked: &'a Revocations,
     /// What would be current after the steps so far.
     currents: HashMap<String, Certificate>,
     /// The lineages that have certificates of a key: many certificates of one are asked about once.
@@ -302,12 +312,15 @@ impl Planner<'_> {
         let entry = self.entry(brought, &found, key, series.as_ref());
         // Of a large collection nobody is shown more, and each chain costs signature checks.
         let look = if index < FEW { self.look } else { Look::Brief };
-        let (chain, findings) = match (look, key) {
+        let (chain, mut findings) = match (look, key) {
             (Look::Close, _) | (Look::Brief, KeyFrom::Files | KeyFrom::Here) => {
                 self.judged(&entry, series.as_ref(), look)?
             }
-            (Look::Brief, KeyFrom::Nowhere) => (Chain::unsought(certificate.clone()), Vec::new()),
+            (Look::Brief, KeyFrom::NotTaken | KeyFrom::Nowhere) => {
+                (Chain::unsought(certificate.clone()), Vec::new())
+            }
         };
+        findings.extend(self.revoked.of_chain(&chain));
         let before = self.before(series.as_ref())?;
         let decided = refuse_unfit_key(found.key.as_ref())
             .and_then(|()| plan_current(&entry, &findings, before.as_ref(), names_of(series.as_ref())))
@@ -632,6 +645,7 @@ pub(super) fn hash(plan: &Plan, brought: &Brought, wishes: &Wishes) -> PreviewHa
         text.line("private", &key.private.id().to_string());
     }
     plan.steps.iter().for_each(|step| text.step(step));
+    plan.findings.iter().for_each(|finding| text.line(finding.code, &finding.what));
     for csr in &brought.csrs {
         text.line("csr", &csr.fingerprint().to_string());
     }

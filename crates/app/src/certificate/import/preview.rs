@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use domain::Authorized;
 use domain::audit::Action;
+use domain::certificate::NotCurrent;
 use domain::key::{Key, KeyState};
 use domain::permission::uses;
 use pki::{Fingerprint, KeyAlgorithm, KeyId};
 use store::Tx;
 
-use super::{Brought, FEW, Import, Plan, PreviewHash, Wishes, check, plan, read, shared};
+use super::revoked::Revocations;
+use super::{Brought, FEW, Fate, Import, KeyFrom, Plan, PreviewHash, Step, Wishes};
+use super::{check, plan, read, revoked, shared};
 use crate::{App, Error, act, key};
 
 /// What was found, and what would be done with it.
@@ -77,17 +80,18 @@ pub(super) async fn look(app: &App, brought: &Arc<Brought>, wishes: Wishes) -> R
         Ok(wishes) => (wishes, None),
         Err(error) => (Wishes { friendly_name: None, ..wishes }, Some(error)),
     };
-    let (chosen, refused) = match check::brought(app, brought, &wishes) {
+    let (chosen, refused) = match check::brought(app, brought, &wishes).await {
         Ok(chosen) => (chosen, wrong),
         Err(error) => (None, wrong.or(Some(error))),
     };
-    let (planned, keys) = read_plan(app, brought, &wishes, chosen).await?;
-    let (plan, unplanned) = match planned {
+    let revoked = revoked::find(app, brought).await?;
+    let (planned, keys) = read_plan(app, (brought, &revoked), &wishes, chosen).await?;
+    let (mut plan, unplanned) = match planned {
         Ok(plan) => (plan, None),
         // Shown without what cannot be.
         Err(error) => {
             let plain = Wishes { friendly_name: None, lineage: None, ..wishes.clone() };
-            let (plan, _) = read_plan(app, brought, &plain, None).await?;
+            let (plan, _) = read_plan(app, (brought, &revoked), &plain, None).await?;
             (plan?, Some(error))
         }
     };
@@ -98,7 +102,27 @@ pub(super) async fn look(app: &App, brought: &Arc<Brought>, wishes: Wishes) -> R
     };
     let refusal = refused.or(unplanned).or(closed);
     let hash = refusal.is_none().then(|| plan::hash(&plan, brought, &wishes));
+    plan.steps.iter_mut().for_each(|step| leave_out(step, brought, chosen));
     Ok(Preview { brought: Arc::clone(brought), keys, chosen, plan, hash, refusal, wishes })
+}
+
+/// Says of a certificate whose key is among the files, and not taken, just that: nobody has to look for it.
+fn leave_out(step: &mut Step, brought: &Brought, chosen: Option<KeyId>) {
+    if step.key != KeyFrom::Nowhere || brought.key(&step.entry.key()).is_none() {
+        return;
+    }
+    step.key = KeyFrom::NotTaken;
+    step.findings.retain(|finding| finding.code != "key.missing");
+    match &mut step.fate {
+        Fate::Alone(why) | Fate::Kept(_, why) if *why == NotCurrent::NoKey.to_string() => {
+            *why = match chosen {
+                Some(_) => "its private key is not the one that is taken",
+                None => "which private key is taken is not chosen yet",
+            }
+            .to_owned();
+        }
+        Fate::ForChains(_) | Fate::Renews(_) | Fate::Kept(..) | Fate::Founds | Fate::Alone(_) => {}
+    }
 }
 
 type Read = (Result<Plan, Error>, Vec<PreviewedKey>);
@@ -106,14 +130,16 @@ type Read = (Result<Plan, Error>, Vec<PreviewedKey>);
 /// The plan, or why there is none that a person could mend, and the keys; all as of one moment.
 async fn read_plan(
     app: &App,
-    brought: &Arc<Brought>,
+    (brought, revoked): (&Arc<Brought>, &Arc<Revocations>),
     wishes: &Wishes,
     chosen: Option<KeyId>,
 ) -> Result<Read, Error> {
-    let (brought, wishes, now) = (Arc::clone(brought), wishes.clone(), app.now());
+    let (brought, revoked) = (Arc::clone(brought), Arc::clone(revoked));
+    let (wishes, now) = (wishes.clone(), app.now());
     app.read("certificate.preview", move |tx| {
         let key = chosen.and_then(|id| brought.key(&id));
-        let planned = plan::make(tx, &brought.certificates, key, &wishes, plan::Asked::of_files(now));
+        let asked = plan::Asked::of_files(now, &revoked);
+        let planned = plan::make(tx, &brought.certificates, key, &wishes, asked);
         let planned = match planned.and_then(|plan| plan.refuse_stray(&wishes).map(|()| plan)) {
             Err(error @ (Error::Refused(_) | Error::Conflict(_))) => Err(error),
             planned => Ok(planned?),

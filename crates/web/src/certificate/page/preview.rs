@@ -81,6 +81,9 @@ const DRAWN: usize = 10;
 /// `GET /certificates/import/{id}`: what was found; the query says how it shall be kept.
 pub async fn show(visit: Maker, Id(id): Id<ImportId>, Query(asked): Query<Vec<(String, String)>>) -> Page {
     let entered = Entered::from(asked);
+    if let Some(confirmed) = imports::outcome(visit.app(), visit.by(), &id) {
+        return Ok(done(confirmed, BEFORE));
+    }
     match imports::show(visit.app(), visit.by(), &id, wishes(&entered)).await {
         Ok(shown) => {
             let tokens = tokens(&visit).await?;
@@ -127,6 +130,9 @@ async fn tokens(visit: &Maker) -> Result<Vec<Choice>, Problem> {
 /// `POST /certificates/import/{id}`: stores it, if it is still what was previewed.
 pub async fn confirm(visit: Maker, Id(id): Id<ImportId>, PageFields(fields): PageFields) -> Page {
     let entered = Entered(fields);
+    if let Some(confirmed) = imports::outcome(visit.app(), visit.by(), &id) {
+        return Ok(done(confirmed, BEFORE));
+    }
     if entered.text("do") == "discard" {
         imports::discard(visit.app(), visit.by(), &id);
         return Ok(go(
@@ -138,7 +144,7 @@ pub async fn confirm(visit: Maker, Id(id): Id<ImportId>, PageFields(fields): Pag
         return Ok(Redirect::to(&format!("/certificates/import/{id}")).into_response());
     };
     match imports::confirm(visit.app(), visit.by(), &id, wishes(&entered), hash).await {
-        Ok(confirmed) => Ok(done(confirmed)),
+        Ok(confirmed) => Ok(done(confirmed, "")),
         Err(error) if error.code() == "import.preview_gone" => gone(error),
         Err(error) => {
             let wrong = Wrong::of(error)?;
@@ -153,13 +159,16 @@ pub async fn confirm(visit: Maker, Id(id): Id<ImportId>, PageFields(fields): Pag
     }
 }
 
-/// Leads to where it is now: the certificate that answers a request, the job, or the list.
-fn done(confirmed: Confirmed) -> axum::response::Response {
+/// What is said to whoever confirms twice, or comes back.
+const BEFORE: &str = "This upload was imported before, and not again: ";
+
+/// Leads to where it is now: the certificate that answers a request, the job, or the list. The words begin with `how`.
+fn done(confirmed: Confirmed, how: &str) -> axum::response::Response {
     let imported = match confirmed.taken {
         Taken::Now(imported) => imported,
         Taken::AsJob(job) => return Redirect::to(&format!("/jobs/{}", job.id)).into_response(),
     };
-    let text = lines(&imported).join(" ");
+    let text = format!("{how}{}", lines(&imported).join(" "));
     let Some((csr, key)) = confirmed.offered.csr else {
         return go("/certificates", Flash::good(text));
     };
@@ -256,7 +265,8 @@ fn notes(preview: &Preview) -> Vec<Note> {
         }
         other => Note::new(Severity::Error, sentence(&safe(&other.to_string())), ""),
     });
-    refusal.into_iter().chain(preview.brought.findings.iter().map(Note::from)).collect()
+    let findings = preview.brought.findings.iter().chain(&preview.plan.findings);
+    refusal.into_iter().chain(findings.map(Note::from)).collect()
 }
 
 /// The seed's words for the parts of a chain.
@@ -270,12 +280,6 @@ fn kind(role: Role) -> &'static str {
     }
 }
 
-/// Whether its key is in the files all the same: of several one is taken, and this one is not, or not yet.
-fn is_left_out(step: &Step, preview: &Preview) -> bool {
-    let key = step.entry.key();
-    step.key == KeyFrom::Nowhere && preview.keys.iter().any(|one| one.id == key)
-}
-
 fn row(step: &Step, preview: &Preview, now: Moment) -> Row {
     let certificate = &step.entry.certificate;
     Row {
@@ -287,12 +291,12 @@ fn row(step: &Step, preview: &Preview, now: Moment) -> Row {
         key: match step.key {
             KeyFrom::Files => "Yes, in the files",
             KeyFrom::Here => "Yes, here",
-            KeyFrom::Nowhere if !is_left_out(step, preview) => "No",
-            KeyFrom::Nowhere if preview.chosen.is_some() => "In the files, not chosen",
-            KeyFrom::Nowhere => "Yes, in the files: choose it",
+            KeyFrom::NotTaken if preview.chosen.is_some() => "In the files, not chosen",
+            KeyFrom::NotTaken => "Yes, in the files: choose it",
+            KeyFrom::Nowhere => "No",
         },
         name: safe(&step.entry.friendly_name),
-        does: match (is_left_out(step, preview), preview.chosen) {
+        does: match (step.key == KeyFrom::NotTaken, preview.chosen) {
             (false, _) => does(step),
             (true, None) => "That depends on which private key is taken.".to_owned(),
             (true, Some(_)) => {
@@ -408,14 +412,11 @@ fn leaves(preview: &Preview, now: Moment) -> Vec<Leaf> {
     let is_leaf = |step: &&Step| !step.entry.certificate.is_ca();
     let has_leaf = steps.iter().any(|step| is_leaf(&step));
     let drawn = steps.iter().enumerate().filter(|(_, step)| is_leaf(step) == has_leaf).take(DRAWN);
-    drawn.map(|(index, step)| leaf(index, (step, preview), now)).collect()
+    drawn.map(|(index, step)| leaf(index, step, now)).collect()
 }
 
-fn leaf(index: usize, (step, preview): (&Step, &Preview), now: Moment) -> Leaf {
+fn leaf(index: usize, step: &Step, now: Moment) -> Leaf {
     let certificate = &step.entry.certificate;
-    // What is in the files is not missing.
-    let is_open = is_left_out(step, preview);
-    let findings = step.findings.iter().filter(|finding| !(is_open && finding.code == "key.missing"));
     let told_by = match (&step.fate, &step.before) {
         (Fate::Renews(_), Some(before)) => format!(
             "This new certificate can be identified by its Expiration, {}: a later date than the original's, {}.",
@@ -431,7 +432,7 @@ fn leaf(index: usize, (step, preview): (&Step, &Preview), now: Moment) -> Leaf {
         told_by,
         badge: chain::badge(&step.chain),
         chain: Picture::new(&step.chain, now).unlinked(),
-        notes: findings.map(Note::from).chain(where_missing(step)).collect(),
+        notes: step.findings.iter().map(Note::from).chain(where_missing(step)).collect(),
     }
 }
 

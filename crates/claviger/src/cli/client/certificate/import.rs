@@ -89,9 +89,16 @@ impl Import {
             return on.watch(text(&answer.value, "id")).await;
         }
         match on.output {
-            Output::Json => Ok(output::line(&answer.text)?),
-            Output::People if self.preview => Ok(output::text(&previewed(&answer.value, Ink::for_output()))?),
-            Output::People => Ok(output::text(&imported(&answer.value, Ink::for_output()))?),
+            Output::Json => output::line(&answer.text)?,
+            Output::People if self.preview => output::text(&previewed(&answer.value, Ink::for_output()))?,
+            Output::People => output::text(&imported(&answer.value, Ink::for_output()))?,
+        }
+        // What would be refused is no success, although the preview is one.
+        match answer.value.pointer("/refusal/code").and_then(Value::as_str) {
+            Some(code) if self.preview => {
+                anyhow::bail!("the import would be refused: {}", pki::name::inert(code))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -163,8 +170,12 @@ fn previewed(value: &Value, ink: Ink) -> String {
         if !lineage.is_empty() {
             said.push_str(&format!("{name}: {}\n", lineage.join(": ")));
         }
+        let how = match text(certificate, "fate") {
+            "renews" | "founds" => "served with",
+            _ => "its chain has",
+        };
         for member in part(certificate, "chain").iter().skip(1) {
-            said.push_str(&format!("{name}: served with {}\n", pki::name::inert(text(member, "subject"))));
+            said.push_str(&format!("{name}: {how} {}\n", pki::name::inert(text(member, "subject"))));
         }
         let missing = part(certificate, "missing_at").iter().filter_map(Value::as_str);
         for address in missing.map(pki::name::inert) {
@@ -182,17 +193,24 @@ fn previewed(value: &Value, ink: Ink) -> String {
     said
 }
 
-/// A row whose fate stands in words.
+/// A row in words: what happens to a certificate, and where its key is; what a key fits, here too.
 fn in_words(row: &Value) -> Value {
-    let words = match text(row, "fate") {
+    let mut row = row.clone();
+    if text(&row, "private_key") == "not_taken" {
+        row["private_key"] = Value::from("in the files, not taken");
+    }
+    let here: Vec<Value> = part(&row, "fits_here").to_vec();
+    if let (Some(fits), false) = (row.get_mut("fits").and_then(Value::as_array_mut), here.is_empty()) {
+        fits.extend(here.iter().filter_map(Value::as_str).map(|hash| Value::from(format!("{hash} (here)"))));
+    }
+    let words = match text(&row, "fate") {
         "renews" => "renews its lineage",
         "founds" => "founds a lineage",
         "kept" => "is kept in its lineage, not used",
         "for_chains" => "is kept for chains",
         "alone" => "is kept, not used",
-        _ => return row.clone(),
+        _ => return row,
     };
-    let mut row = row.clone();
     row["fate"] = Value::from(words);
     row
 }
@@ -266,6 +284,17 @@ mod tests {
             Ink::PLAIN,
         );
         assert!(refused.contains("would be refused. It is a request.") && !refused.contains("--confirm"));
+    }
+
+    #[test]
+    fn a_preview_says_what_a_key_fits_and_that_another_is_taken() {
+        let kept = json!({ "role": "server", "subject": "CN=a", "private_key": "not_taken", "fate": "alone",
+            "chain": [{ "subject": "CN=a" }, { "subject": "CN=ca" }], "findings": [] });
+        let value = json!({ "hash": "ab12", "certificates": [kept],
+            "keys": [{ "id": "k1", "algorithm": "ec", "fits": [], "fits_here": ["c0ffee"], "chosen": true }] });
+        let text = previewed(&value, Ink::PLAIN);
+        assert!(text.contains("c0ffee (here)") && text.contains("in the files, not taken"), "{text}");
+        assert!(text.contains("its chain has CN=ca") && !text.contains("served with"), "{text}");
     }
 
     #[test]
