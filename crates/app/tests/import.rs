@@ -19,7 +19,7 @@ use domain::key::Exportable;
 use domain::permission::{Role, uses};
 use domain::{Authorized, Moment, authorize};
 use pki::format::pkcs12_write::{Pkcs12, Salts, Strength};
-use pki::format::{pem_write, pkcs12_write};
+use pki::format::{pem_write, pkcs8_write, pkcs12_write};
 use pki::issue::{self, Purpose, Template};
 use pki::name::{Attribute, AttributeType};
 use pki::{Certificate, DistinguishedName, KeyAlgorithm, PublicKey, Signer, SubjectAltName, UnixTime};
@@ -398,6 +398,33 @@ async fn files_with_different_passphrases_are_opened_together() {
         };
         let done = place.import(input).await.unwrap();
         assert_eq!((done.new, done.keys[0].label.as_str()), (2, "one"));
+    }
+}
+
+#[tokio::test]
+async fn keys_in_one_file_may_have_different_passphrases() {
+    for place in places().await {
+        let (one, other) = (TestSigner::ec(), TestSigner::ec());
+        let certificates = [("one.example.org", &one), ("other.example.org", &other)]
+            .map(|(name, key)| place.ca.leaf(name, key.public_key(), 60));
+        let locked = |key: &TestSigner, passphrase: &str| {
+            let der = pkcs8_write::encrypt(&key.private_key(), passphrase, [1; 16], [2; 16]);
+            pem_write::encrypted_key(&der)
+        };
+        let text = [
+            pem_write::chain(certificates.iter().map(Certificate::der)),
+            locked(&one, "first secret"),
+            locked(&other, "second secret"),
+        ];
+        let input = |passphrases: &[&str]| Import {
+            passphrases: passphrases.iter().map(|text| secret(text)).collect(),
+            wishes: Wishes { key: Some(other.public_key().id()), ..Wishes::default() },
+            ..of(vec![text.concat().into_bytes().into()])
+        };
+        assert_eq!(place.refusal(input(&[])).await, "pass.needed");
+        assert_eq!(place.refusal(input(&["second secret"])).await, "pass.wrong");
+        let done = place.import(input(&["second secret", "first secret"])).await.unwrap();
+        assert_eq!((done.new, done.keys.len()), (2, 1));
     }
 }
 

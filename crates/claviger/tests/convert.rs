@@ -217,6 +217,61 @@ fn of_several_keys_one_is_chosen_by_name_and_a_program_must_choose() {
     assert_eq!(shop.text("all.pem").matches("BEGIN CERTIFICATE").count(), 3);
 }
 
+/// Two pairs in one file, each key under a passphrase of its own.
+fn two_locks(shop: &Workshop) {
+    let ec = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    shop.openssl(&format!(
+        "req -x509 {ec} -keyout other.key -out other.pem -days 90 -subj /CN=other.example"
+    ));
+    shop.openssl("pkcs8 -topk8 -in leaf.key -passout file:in -out a.key");
+    shop.openssl("pkcs8 -topk8 -in other.key -passout file:out -out b.key");
+    shop.join(&["leaf.pem", "a.key", "other.pem", "b.key", "middle.pem"], "both.pem");
+}
+
+#[test]
+fn one_file_may_need_several_passphrases() {
+    let shop = Workshop::new();
+    two_locks(&shop);
+    let to = "--to pkcs8 --open-key --out k --force";
+    for (given, key, file) in [
+        ("--passphrase-file in --passphrase-file out", "shop.example", "leaf.key"),
+        ("--passphrase-file out --passphrase-file in", "other.example", "other.key"),
+    ] {
+        let output = shop.succeed(&format!("convert both.pem {given} {to} --key {key}"));
+        assert!(said(&output).contains("another was chosen"), "{}", said(&output));
+        assert_eq!(public_key(&shop, "-in k"), public_key(&shop, &format!("-in {file}")));
+        let answer = json(&shop.claviger(&format!("inspect --json both.pem {given}")));
+        assert_eq!(answer["items"].as_array().unwrap().len(), 5, "{answer}");
+    }
+    let many = "--passphrase-file in ".repeat(11);
+    shop.refuse(2, &format!("convert both.pem {many}--to pkcs8 --open-key --out new"), "more than 10");
+}
+
+#[test]
+fn what_cannot_be_used_beside_the_chosen_key_is_left_out_and_said() {
+    let shop = Workshop::new();
+    two_locks(&shop);
+    let to = "--to pkcs8 --open-key --out k --force";
+    let output = shop.succeed(&format!("convert both.pem --passphrase-file in {to} --key shop.example"));
+    let told = said(&output);
+    assert!(told.contains("Left out: both.pem, ENCRYPTED PRIVATE KEY in line "), "{told}");
+    assert_eq!(public_key(&shop, "-in k"), public_key(&shop, "-in leaf.key"));
+    let one = "convert both.pem --passphrase-file in --open-key --to pkcs8 --out new";
+    for chosen in ["", " --key other.example", " --key nobody"] {
+        let told = shop.refuse(1, &format!("{one}{chosen}"), "pass.wrong");
+        assert!(told.contains("--passphrase-file once more"), "{told}");
+    }
+    // Nor is it written without its key.
+    let to = "--to p12 --out new --out-passphrase-file out";
+    shop.refuse(1, &format!("convert both.pem --passphrase-file in {to} --key other.example"), "pass.wrong");
+    shop.openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out odd.key");
+    shop.join(&["odd.key", "leaf.pem", "leaf.key", "middle.pem"], "odd.pem");
+    shop.refuse(1, "convert odd.pem --to pkcs8 --open-key --out new", "key.");
+    let output = shop.succeed("convert odd.pem --to pkcs8 --open-key --out k --force --key shop.example");
+    assert!(said(&output).contains("Left out: odd.pem, PRIVATE KEY in line 1: "), "{}", said(&output));
+    assert!(!shop.path("new").exists());
+}
+
 #[test]
 fn what_cannot_be_done_is_refused_with_its_code_and_nothing_is_written() {
     let shop = Workshop::new();

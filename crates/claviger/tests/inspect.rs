@@ -315,6 +315,9 @@ fn a_private_key_that_others_may_read_is_told() {
     set(0o644);
     let answer = json(&shop.succeed("inspect --json leaf.key"));
     assert_eq!(codes(&answer), ["key.file_mode"], "{answer}");
+    // A passphrase that another file needs locks nothing.
+    let answer = json(&shop.succeed("inspect --json leaf.key --passphrase-file in"));
+    assert_eq!(codes(&answer), ["key.file_mode"], "{answer}");
     set(0o600);
     assert!(codes(&json(&shop.succeed("inspect --json leaf.key"))).is_empty());
 }

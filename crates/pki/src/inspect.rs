@@ -79,17 +79,17 @@ impl Inspection {
 
 /// Inspects a file at a moment. A file that would be refused has `accepted: false` and its code among the findings.
 pub fn inspect(bytes: &[u8], passphrase: Option<&str>, now: UnixTime) -> Inspection {
-    inspect_within(bytes, passphrase, now, &mut KdfBudget::new())
+    inspect_within(bytes, passphrase.as_slice(), now, &mut KdfBudget::new())
 }
 
-/// As [`inspect`], where several files share what may be spent on deriving keys.
+/// As [`inspect`], with passphrases and what may be spent on deriving keys as in [`format::read_within`].
 pub fn inspect_within(
     bytes: &[u8],
-    passphrase: Option<&str>,
+    passphrases: &[&str],
     now: UnixTime,
     budget: &mut KdfBudget,
 ) -> Inspection {
-    match format::read_partly(bytes, passphrase, budget) {
+    match format::read_partly(bytes, passphrases, budget) {
         (contents, Ok(())) => inspect_contents(contents, now),
         (contents, Err(refusal)) => refused(contents, refusal),
     }

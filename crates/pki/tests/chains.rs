@@ -2,11 +2,11 @@
 
 #![expect(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::unwrap_used,
-    reason = "the tests stop at surprises, and measure how long a search takes"
+    reason = "the tests stop at surprises, ask openssl, and measure how long a search takes"
 )]
 
-#[expect(dead_code, reason = "shared with other tests, which need all of it")]
 mod maker;
 
 use std::time::{Duration, Instant};
@@ -182,5 +182,48 @@ fn only_an_address_that_can_be_asked_is_recommended() {
     assert!(repair(&[file, ldap, web]).ends_with(&format!("at {web}.")));
     for nothing in [repair(&[file, ldap]), repair(&[])] {
         assert!(!nothing.contains("://") && nothing.contains("Import the intermediate"), "{nothing}");
+    }
+}
+
+/// AuthorityKeyIdentifier with nothing but the issuer of the issuer's certificate and its serial number.
+fn authority(issuer: &str, serial: &[u8]) -> Vec<u8> {
+    let names = tlv(0xa1, &[&tlv(0xa4, &[&maker::name(issuer)])]);
+    extension(35, &[], &seq(&[&names, &tlv(0x82, &[serial])]))
+}
+
+/// What OpenSSL says about the chain, judged as of now here; none where it accepts it.
+fn openssl_refuses(leaf: &Certificate, middle: &Certificate, root: &Certificate) -> Option<String> {
+    let place = tempfile::tempdir().unwrap();
+    for (name, certificate) in [("leaf", leaf), ("middle", middle), ("root", root)] {
+        std::fs::write(place.path().join(name), maker::pem("CERTIFICATE", certificate.der())).unwrap();
+    }
+    let time = NOW.0.to_string();
+    let arguments = ["verify", "-attime", &time, "-CAfile", "root", "-untrusted", "middle", "leaf"];
+    let run = std::process::Command::new("openssl").args(arguments).current_dir(place.path()).output();
+    let run = run.unwrap();
+    (!run.status.success()).then(|| String::from_utf8_lossy(&run.stderr).into_owned())
+}
+
+#[test]
+fn who_names_another_certificate_of_its_ca_cannot_be_checked_by_openssl_and_that_is_told() {
+    let root = read(Fields::ca("Root", 101, "Root", 101));
+    let middle = read(Fields { serial: vec![0, 0x90], ..Fields::ca("CA", 100, "Root", 101) });
+    let cases = [
+        ("Root", &[0, 0x90][..], true),
+        // In other letters it is the same name.
+        ("ROOT", &[0, 0x90], true),
+        ("Root", &[0x10], false),
+        ("Another root", &[0, 0x90], false),
+    ];
+    for (issuer, serial, fits) in cases {
+        let mut fields = Fields::server();
+        fields.extensions.push(authority(issuer, serial));
+        let leaf = read(fields);
+        let built = chain(&leaf, &[middle.clone(), root.clone()]);
+        assert_eq!((built.served.len(), built.verdict.is_ok()), (2, true), "no verdict is changed by it");
+        let told = cannot(&built);
+        let refused = openssl_refuses(&leaf, &middle, &root);
+        assert_eq!((told.is_empty(), refused.is_none()), (fits, fits), "{issuer}: {told:?} {refused:?}");
+        assert!(told.iter().all(|one| one.contains("OpenSSL, and what is built on it, cannot")), "{told:?}");
     }
 }

@@ -17,7 +17,7 @@ const MOST: usize = 50;
 /// # Errors
 /// `chain.not_fetched`.
 pub fn published(document: &[u8], below: &Certificate) -> Result<Vec<Certificate>, Refusal> {
-    let contents = format::read_within(document, None, &mut KdfBudget::limited(0, 0)).map_err(|refusal| {
+    let contents = format::read_within(document, &[], &mut KdfBudget::limited(0, 0)).map_err(|refusal| {
         refused(format!("what is there is no certificate that is taken: {}", refusal.what))
     })?;
     let certificates: Vec<Certificate> =

@@ -15,7 +15,7 @@ use crate::{Finding, Refusal};
 /// Octets of the initialisation vector that serve as salt.
 const SALT: usize = 8;
 const MD5_LENGTH: usize = 16;
-const WRITE_AGAIN: &str = "Write it again with `openssl pkcs8 -topk8`, and send that.";
+const ASK_FOR_ANOTHER: &str = "Ask whoever made the file for the key as PKCS#8 or PKCS#12 under AES.";
 
 /// How the content of a block is encrypted.
 pub(super) struct OldEncryption {
@@ -112,7 +112,7 @@ pub(super) fn misplaced() -> Refusal {
 }
 
 fn unsupported(what: &str) -> Refusal {
-    Refusal::new("key.encryption_unsupported", what, WRITE_AGAIN)
+    Refusal::new("key.encryption_unsupported", what, ASK_FOR_ANOTHER)
 }
 
 /// What stands after white space and a word.

@@ -8,9 +8,12 @@ mod java_object;
 mod protection;
 mod store;
 
+use super::faults::Faults;
 use super::kdf::KdfBudget;
-use super::pbe::{self, Passphrase};
+use super::passphrases::{Forms, Lock};
+use super::pbe;
 use super::{Format, Item, Object, Reading};
+use crate::name::{inert, shortened};
 use crate::{Certificate, Finding, PrivateKey, Refusal, Severity};
 use store::{Entry, Kind, Store};
 pub(super) use store::{JKS_MAGIC as MAGIC, digest};
@@ -18,6 +21,9 @@ pub(super) use store::{JKS_MAGIC as MAGIC, digest};
 pub(super) const JKS: Format = Format { name: "jks", sniff: is_jks, charge, read };
 
 pub(super) const JCEKS: Format = Format { name: "jceks", sniff: is_jceks, charge, read };
+
+/// Characters of an alias that are shown where its key stays closed.
+const ALIAS_SHOWN: usize = 64;
 
 fn is_jks(bytes: &[u8]) -> bool {
     bytes.starts_with(&store::JKS_MAGIC)
@@ -44,18 +50,21 @@ fn charge_keys(store: &Store<'_>, times: u64, budget: &mut KdfBudget) -> Result<
 
 fn read(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     let store = Store::parse(bytes)?;
-    let Some(passphrase) = reading.passphrase.map(Passphrase::new) else {
-        return Err(pbe::passphrase_needed("the key store is locked with a passphrase"));
-    };
-    charge_keys(&store, protection::extra_blocks(&passphrase), &mut reading.budget)?;
-    if !store.is_authentic(&passphrase) {
-        return Err(pbe::wrong_passphrase());
-    }
+    let opened = reading.open(&Lock::free(), |passphrase| {
+        if store.is_authentic(passphrase) {
+            Ok(protection::blocks(passphrase))
+        } else {
+            Err(pbe::wrong_passphrase())
+        }
+    })?;
+    let blocks = opened.ok_or_else(|| reading.closed("the key store is locked with a passphrase"))?;
+    charge_keys(&store, blocks - 1, &mut reading.budget)?;
     let before = reading.contents.items.len();
+    let mut faults = Faults::default();
     for entry in &store.entries {
-        read_entry(entry, &passphrase, reading).map_err(|refusal| entry.locate(refusal))?;
+        read_entry(entry, blocks, reading, &mut faults)?;
     }
-    if reading.contents.items.len() == before {
+    if reading.contents.items.len() == before && faults.is_empty() {
         let what = "there is neither a certificate nor a private key in the key store";
         return Err(Refusal::new("input.empty", what, "Choose another file."));
     }
@@ -63,31 +72,59 @@ fn read(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
         let what = "the key store encrypts its private keys in a way that no longer protects them well";
         reading.contents.findings.push(pbe::weak(what));
     }
-    Ok(())
+    faults.settle(&mut reading.contents)
 }
 
+/// `charged` is the weight of one try for each key.
 fn read_entry(
     entry: &Entry<'_>,
-    passphrase: &Passphrase<'_>,
+    charged: u64,
     reading: &mut Reading<'_>,
+    faults: &mut Faults,
 ) -> Result<(), Refusal> {
-    let mut add = |object, name: Option<&String>| {
-        reading.contents.items.push(Item { object, friendly_name: name.cloned() });
+    let mut add = |read: Result<Object, Refusal>, name: Option<&String>, reading: &mut Reading<'_>| match read
+    {
+        Ok(object) => {
+            reading.contents.items.push(Item { object, friendly_name: name.cloned() });
+            Ok(())
+        }
+        Err(refusal) => faults.note(entry.locate(refusal)),
     };
+    let certificate = |der: &[u8]| Certificate::parse(der).map(Object::Certificate);
     match &entry.kind {
         Kind::Key { protected, chain } => {
-            let plain = protection::open(protected, passphrase)?;
-            super::check_key(&plain)?;
-            add(Object::PrivateKey(PrivateKey::from_pkcs8_der(&plain)?), Some(&entry.alias));
+            let key = read_key(entry, protected, charged, reading);
+            add(key.map(Object::PrivateKey), Some(&entry.alias), reading)?;
             for (place, der) in chain.iter().enumerate() {
                 // The alias belongs to the key and its own certificate, not to those who issued it.
-                add(Object::Certificate(Certificate::parse(der)?), Some(&entry.alias).filter(|_| place == 0));
+                add(certificate(der), Some(&entry.alias).filter(|_| place == 0), reading)?;
             }
         }
-        Kind::Anchor(der) => add(Object::Certificate(Certificate::parse(der)?), Some(&entry.alias)),
+        Kind::Anchor(der) => add(certificate(der), Some(&entry.alias), reading)?,
         Kind::Sealed => reading.contents.findings.push(secret_key_left_out(entry)),
     }
     Ok(())
+}
+
+fn read_key(
+    entry: &Entry<'_>,
+    protected: &[u8],
+    charged: u64,
+    reading: &mut Reading<'_>,
+) -> Result<PrivateKey, Refusal> {
+    let cost = protection::cost(protected)?;
+    let lock = Lock { forms: Forms::Usual, cost, weight: protection::blocks, charged };
+    let opened = reading.open(&lock, |passphrase| protection::open(protected, passphrase))?;
+    let plain = opened.ok_or_else(|| another_passphrase(entry))?;
+    super::check_key(&plain)?;
+    PrivateKey::from_pkcs8_der(&plain)
+}
+
+/// The store is authentic, so that its key has a passphrase of its own.
+fn another_passphrase(entry: &Entry<'_>) -> Refusal {
+    let name = inert(&entry.alias);
+    let name = shortened(&name, ALIAS_SHOWN);
+    pbe::another_passphrase(format!("what was given opens the key store, but not its key “{name}”"))
 }
 
 fn secret_key_left_out(entry: &Entry<'_>) -> Finding {

@@ -86,11 +86,12 @@ impl KdfBudget {
         Self { iterations: MAX_ITERATIONS * files, memory: MAX_SCRYPT_BYTES * files }
     }
 
-    /// What one file may take of it; what it leaves is given back by [`Self::settle`].
-    pub(crate) fn draw(&mut self) -> Self {
+    /// What so many files, or passphrases for one, may take of it; what they leave is given back by [`Self::settle`].
+    pub(crate) fn draw(&mut self, count: usize) -> Self {
+        let count = count as u64;
         let drawn = Self {
-            iterations: self.iterations.min(MAX_ITERATIONS),
-            memory: self.memory.min(MAX_SCRYPT_BYTES),
+            iterations: self.iterations.min(MAX_ITERATIONS.saturating_mul(count)),
+            memory: self.memory.min(MAX_SCRYPT_BYTES.saturating_mul(count)),
         };
         self.iterations -= drawn.iterations;
         self.memory -= drawn.memory;
@@ -237,12 +238,21 @@ pub(crate) fn unsupported() -> Refusal {
     Refusal::new(
         "key.encryption_unsupported",
         "the key is encrypted in a way that is not taken",
-        "Write it again with `openssl pkcs8 -topk8 -v2 aes-256-cbc`.",
+        "Ask whoever made the file for PKCS#8 or PKCS#12 under AES.",
     )
 }
 
 pub(crate) fn senseless(what: &str) -> Refusal {
     Refusal::new("key.kdf_params", what, "Export the key again.")
+}
+
+/// Not every passphrase could be tried.
+pub(super) fn too_many_tries() -> Refusal {
+    Refusal::new(
+        "limit.kdf_cost",
+        "trying every passphrase would take too much time or memory; not all were tried",
+        "Give only those that the file needs.",
+    )
 }
 
 fn too_expensive() -> Refusal {

@@ -7,10 +7,12 @@ mod ber;
 mod cipher;
 mod dek_info;
 pub(crate) mod der;
+mod faults;
 mod jks;
 pub mod jks_write;
 pub(crate) mod kdf;
 mod openssl_trusted;
+mod passphrases;
 mod pbe;
 mod pbes2;
 mod pem;
@@ -31,6 +33,8 @@ use crate::certificate::Outline;
 use crate::tlv::{Reader, tag};
 use crate::{Certificate, Crl, Csr, Finding, PrivateKey, Refusal};
 pub use kdf::KdfBudget;
+pub use passphrases::MAX_PASSPHRASES;
+use passphrases::Passphrases;
 use tally::Tally;
 pub use tally::{MAX_CRLS, MAX_CSRS, MAX_KEYS};
 
@@ -60,6 +64,8 @@ pub struct Contents {
     pub findings: Vec<Finding>,
     /// Of a file that is refused: what else is wrong with it.
     pub(crate) more_refusals: Vec<Refusal>,
+    /// Of a file that is refused: only parts of it are wrong, and all others were read.
+    is_looked_through: bool,
     /// Of a file that is refused: certificates that are the reason, each with the number of items before it.
     pub(crate) outlines: Vec<(usize, Outline)>,
 }
@@ -112,9 +118,11 @@ impl Item {
 
 /// A file while it is read.
 struct Reading<'a> {
-    passphrase: Option<&'a str>,
+    passphrases: Passphrases<'a>,
     /// What is left for deriving keys; every derivation is charged before it begins.
     budget: KdfBudget,
+    /// What is left for trying further passphrases.
+    further: KdfBudget,
     tally: Tally,
     contents: Contents,
 }
@@ -174,43 +182,69 @@ const FORMATS: &[&Format] = &[
 /// when it is encrypted and there is no passphrase, `pass.wrong` when that is wrong or the file is damaged; and
 /// every refusal of [`Certificate::parse`] and [`Csr::parse`]. One bad object refuses the whole file.
 pub fn read(bytes: &[u8], passphrase: Option<&str>) -> Result<Contents, Refusal> {
-    read_within(bytes, passphrase, &mut KdfBudget::new())
+    read_within(bytes, passphrase.as_slice(), &mut KdfBudget::new())
 }
 
-/// As [`read`], where several files, or several tries with one, share what may be spent on deriving keys. No file may
-/// take more of it than it may alone.
+/// As [`read`], with up to [`MAX_PASSPHRASES`]: each encrypted thing in the file is tried with the one that opened the
+/// last thing, then with the others. Several files share what may be spent on deriving keys; no file may take more of
+/// it than it may alone, and as much again for each passphrase.
 ///
 /// # Errors
-/// As [`read`]; `limit.kdf_cost` also when what is left of the budget is too little.
-pub fn read_within(
-    bytes: &[u8],
-    passphrase: Option<&str>,
-    budget: &mut KdfBudget,
-) -> Result<Contents, Refusal> {
-    let (contents, done) = read_partly(bytes, passphrase, budget);
+/// As [`read`]; `limit.kdf_cost` also when what is left of the budget is too little, and for too many passphrases.
+pub fn read_within(bytes: &[u8], passphrases: &[&str], budget: &mut KdfBudget) -> Result<Contents, Refusal> {
+    let (contents, done) = read_partly(bytes, passphrases, budget);
     done.map(|()| contents)
+}
+
+/// As [`read_within`], for somebody who wants one thing out of the file by its name: also why other things in it cannot
+/// be used. Who uses the contents must have found in them what was wanted, and say what was left out.
+///
+/// # Errors
+/// As [`read_within`], unless only parts of the file are wrong and something else is in it.
+pub fn read_usable(
+    bytes: &[u8],
+    passphrases: &[&str],
+    budget: &mut KdfBudget,
+) -> Result<(Contents, Vec<Refusal>), Refusal> {
+    let (mut contents, done) = read_partly(bytes, passphrases, budget);
+    match done {
+        Ok(()) => Ok((contents, Vec::new())),
+        Err(first) if contents.is_looked_through && !contents.items.is_empty() => {
+            let more = std::mem::take(&mut contents.more_refusals);
+            Ok((contents, std::iter::once(first).chain(more).collect()))
+        }
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// As [`read_within`]; of a file that is refused with what was read before the fault, to be shown and nothing else.
 pub(crate) fn read_partly(
     bytes: &[u8],
-    passphrase: Option<&str>,
+    passphrases: &[&str],
     budget: &mut KdfBudget,
 ) -> (Contents, Result<(), Refusal>) {
     let bare = if bytes.len() > MAX_INPUT { None } else { pem::of_bare_base64(bytes) };
     let bytes = bare.as_ref().map_or(bytes, |der| der.as_slice());
-    let found = check_size(bytes, passphrase).and_then(|()| {
-        FORMATS.iter().find(|format| (format.sniff)(bytes)).ok_or_else(|| unrecognised(bytes))
+    let found = check_size(bytes).and_then(|()| Passphrases::new(passphrases)).and_then(|passphrases| {
+        let format = FORMATS.iter().find(|format| (format.sniff)(bytes));
+        Ok((passphrases, format.ok_or_else(|| unrecognised(bytes))?))
     });
     let mut contents = Contents::default();
-    let format = match found {
-        Ok(format) => format,
+    let (given, format) = match found {
+        Ok(found) => found,
         Err(refusal) => return (contents, Err(refusal)),
     };
     contents.format = format.name;
-    let mut reading = Reading { passphrase, budget: budget.draw(), tally: Tally::default(), contents };
+    let mut reading = Reading {
+        passphrases: given,
+        budget: budget.draw(1),
+        further: budget.draw(passphrases.len()),
+        tally: Tally::default(),
+        contents,
+    };
     let done = (format.charge)(bytes, &mut reading.budget).and_then(|()| (format.read)(bytes, &mut reading));
     budget.settle(&reading.budget);
+    budget.settle(&reading.further);
     reading.contents.findings.extend(reading.contents.items.iter().filter_map(of_key));
     (reading.contents, done)
 }
@@ -224,7 +258,7 @@ fn of_key(item: &Item) -> Option<Finding> {
 }
 
 /// Refuses what is too little or too much to be looked at.
-fn check_size(bytes: &[u8], passphrase: Option<&str>) -> Result<(), Refusal> {
+fn check_size(bytes: &[u8]) -> Result<(), Refusal> {
     if bytes.is_empty() {
         return Err(Refusal::new("input.empty", "the file is empty", "Choose the file again."));
     }
@@ -235,10 +269,6 @@ fn check_size(bytes: &[u8], passphrase: Option<&str>) -> Result<(), Refusal> {
             what,
             "Send the certificates and keys without anything else.",
         ));
-    }
-    if passphrase.is_some_and(|passphrase| passphrase.len() > MAX_PASSPHRASE) {
-        let what = format!("the passphrase is longer than {MAX_PASSPHRASE} bytes");
-        return Err(Refusal::new("input.too_large", what, "Look whether a file was pasted in its place."));
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::cipher::Cipher;
 use super::kdf::{self, Cost};
+use super::passphrases::Forms;
 use super::pbes2;
 use crate::tlv::{self, Reader, oid_to_dotted, tag};
 use crate::{Finding, Refusal, Severity};
@@ -30,6 +31,15 @@ pub(crate) const ID_IV: u8 = 2;
 /// What [`pkcs12_kdf`] is asked for: a key to authenticate with.
 pub(crate) const ID_MAC: u8 = 3;
 
+/// How software writes a passphrase for PKCS#12's own derivation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// In UTF-16 with a NUL at the end (RFC 7292, B.1).
+    Usual,
+    /// An empty one without its NUL; another one with a unit for every octet of UTF-8, as old versions of OpenSSL did.
+    Unusual,
+}
+
 /// What somebody typed, in the forms that the schemes take; wiped when dropped.
 pub(crate) struct Passphrase<'a> {
     text: &'a str,
@@ -42,24 +52,19 @@ impl<'a> Passphrase<'a> {
         Self::of_units(text, text.encode_utf16())
     }
 
-    /// Every form that somebody's software gives it, the usual one first; at most two. PKCS#12 knows an empty
-    /// passphrase also without its NUL, and old versions of OpenSSL made one unit of every octet of UTF-8.
-    pub(crate) fn readings(text: &'a str) -> impl Iterator<Item = Self> {
-        let unusual = if text.is_empty() {
-            Some(Self { text, bmp: Zeroizing::default() })
-        } else if text.is_ascii() {
-            None
-        } else {
-            Some(Self::of_units(text, text.bytes().map(u16::from)))
-        };
-        std::iter::once(Self::new(text)).chain(unusual)
+    /// In a form that somebody's software gives it; `None`: it has no such form.
+    pub(crate) fn in_form(text: &'a str, form: Form) -> Option<Self> {
+        match form {
+            Form::Usual => Some(Self::new(text)),
+            Form::Unusual if text.is_empty() => Some(Self { text, bmp: Zeroizing::default() }),
+            Form::Unusual if text.is_ascii() => None,
+            Form::Unusual => Some(Self::of_units(text, text.bytes().map(u16::from))),
+        }
     }
 
-    /// Those of [`Passphrase::readings`] that make a difference to a scheme: only PKCS#12's own ones know several.
-    pub(crate) fn forms_for(algorithm: Reader<'_>, text: &'a str) -> impl Iterator<Item = Self> {
-        let is_pkcs12 =
-            matches!(Legacy::read(algorithm), Ok(Some(Legacy { derivation: Derivation::Pkcs12, .. })));
-        Self::readings(text).take(if is_pkcs12 { 2 } else { 1 })
+    /// As it was typed.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
     }
 
     /// As PBES1 and PBES2 take it.
@@ -102,6 +107,14 @@ pub(crate) fn is_weak(algorithm: Reader<'_>) -> bool {
     matches!(Legacy::read(algorithm), Ok(Some(_)))
 }
 
+/// The forms of a passphrase that make a difference to a scheme: only PKCS#12's own ones know several.
+pub(super) fn forms(algorithm: Reader<'_>) -> Forms {
+    match Legacy::read(algorithm) {
+        Ok(Some(Legacy { derivation: Derivation::Pkcs12, .. })) => Forms::Every,
+        Ok(Some(_) | None) | Err(_) => Forms::Usual,
+    }
+}
+
 /// Decrypts what stands under an AlgorithmIdentifier (the whole element). Charge [`cost`] first.
 ///
 /// Refuses as [`cost`] does, and `pass.wrong`: the padding does not fit. One wrong passphrase in 250 still gives
@@ -129,13 +142,22 @@ pub(crate) fn decrypt(
     }
 }
 
+/// The code of [`wrong_passphrase`].
+pub(super) const WRONG: &str = "pass.wrong";
+
 /// The one answer to a wrong passphrase and to damaged data.
 pub(crate) fn wrong_passphrase() -> Refusal {
     Refusal::new(
-        "pass.wrong",
+        WRONG,
         "the passphrase is wrong, or the file is damaged",
         "Type the passphrase again; mind the keyboard layout.",
     )
+}
+
+/// What was typed fits something else in the file; `what` says so.
+pub(super) fn another_passphrase(what: impl Into<String>) -> Refusal {
+    let repair = "Give its passphrase too: --passphrase-file once more, or the next field of the form.";
+    Refusal::new(WRONG, what, repair)
 }
 
 /// Nothing was typed; `what` says what is encrypted.

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use super::dek_info::{self, OldEncryption};
+use super::faults::Faults;
+use super::passphrases::Lock;
 use super::{
-    Contents, Format, KdfBudget, MAX_CERTIFICATES, MAX_KEYS, Reading, no_cost, openssl_trusted, pbe, pkcs1,
-    pkcs7, pkcs8, pkcs12, sec1, x509,
+    Format, KdfBudget, MAX_CERTIFICATES, Reading, no_cost, openssl_trusted, pbe, pkcs1, pkcs7, pkcs8, pkcs12,
+    sec1, x509,
 };
 use crate::tlv::tag;
 use crate::{Finding, Refusal, Severity};
@@ -24,8 +26,6 @@ const DASHES: &[u8] = b"-----";
 const MAX_LABEL: usize = 64;
 /// Blocks in one file, at most, with those that are left out.
 const MAX_BLOCKS: usize = 20_000;
-/// Refused blocks after which no more are read. As many as there may be private keys: a refused one may have cost as much.
-const MAX_FAULTS: usize = MAX_KEYS;
 /// Kinds of blocks that are left out and told one by one, at most.
 const MAX_TOLD: usize = 10;
 
@@ -110,37 +110,17 @@ fn read_text(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
         }
     }
     reading.contents.findings.extend(left_out(&blocks));
-    if readable.is_empty() && faults.0.is_empty() {
+    if readable.is_empty() && faults.is_empty() {
         return Err(nothing_readable(&blocks));
     }
     for (block, format) in readable {
         if let Err(refusal) = block.read(format, reading) {
+            // Whatever was in this block, there are others.
+            reading.contents.is_looked_through = false;
             faults.note(block.locate(refusal))?;
         }
     }
     faults.settle(&mut reading.contents)
-}
-
-/// What is wrong with single blocks. One refuses the file; the others are read all the same, so that who looks at the
-/// file sees all of it at once.
-#[derive(Default)]
-struct Faults(Vec<Refusal>);
-
-impl Faults {
-    /// Goes on after a fault. Refuses what counts for the whole file, and too many faults: then nothing more is read.
-    fn note(&mut self, refusal: Refusal) -> Result<(), Refusal> {
-        let is_enough = super::is_of_whole_file(&refusal) || self.0.len() == MAX_FAULTS;
-        self.0.push(refusal);
-        // What was wrong first is the first thing to say.
-        if is_enough { Err(self.0.swap_remove(0)) } else { Ok(()) }
-    }
-
-    fn settle(self, contents: &mut Contents) -> Result<(), Refusal> {
-        let mut refusals = self.0.into_iter();
-        let Some(first) = refusals.next() else { return Ok(()) };
-        contents.more_refusals.extend(refusals);
-        Err(first)
-    }
 }
 
 /// One block: what it says it is, what is in it, and where it began.
@@ -204,13 +184,12 @@ impl Block {
         let Some(encryption) = &self.encryption else {
             return (format.read)(&self.der, reading);
         };
-        let Some(passphrase) = reading.passphrase else {
-            return Err(pbe::passphrase_needed("the private key is encrypted"));
-        };
-        let plain = encryption.decrypt(passphrase, &self.der)?;
-        if !(format.sniff)(&plain) || super::der::check(&plain).is_err() {
-            return Err(pbe::wrong_passphrase());
-        }
+        let opened = reading.open(&Lock::free(), |passphrase| {
+            let plain = encryption.decrypt(passphrase.text(), &self.der)?;
+            let is_sensible = (format.sniff)(&plain) && super::der::check(&plain).is_ok();
+            if is_sensible { Ok(plain) } else { Err(pbe::wrong_passphrase()) }
+        })?;
+        let plain = opened.ok_or_else(|| reading.closed("the private key is encrypted"))?;
         reading.contents.findings.push(dek_info::weak(format!("{} in line {}", self.label, self.line)));
         (format.read)(&plain, reading)
     }
@@ -371,7 +350,7 @@ fn unknown_key(label: &str) -> Refusal {
         "OPENSSH PRIVATE KEY" => {
             "Write a copy of it as PKCS#8: `ssh-keygen -p -m PKCS8 -f COPY`; RSA and EC (P-256, P-384) keys are taken."
         }
-        _ => "Convert it to PKCS#8; RSA, EC (P-256, P-384) and Ed25519 keys are taken.",
+        _ => "Ask whoever made it for PKCS#8; RSA, EC (P-256, P-384) and Ed25519 keys are taken.",
     };
     Refusal::new("key.algorithm", what, repair)
 }

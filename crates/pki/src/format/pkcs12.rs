@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use super::faults::Faults;
 use super::kdf::KdfBudget;
-use super::pbe::{self, Passphrase};
+use super::passphrases::{Forms, Lock};
+use super::pbe;
 use super::pkcs7::{self, ContentInfo, begins_with_content_type, inside};
 use super::{Format, Item, Object, Reading, ber, check_key, pkcs8};
 use crate::tlv::{self, Reader, Tlv, tag};
@@ -24,10 +26,12 @@ use mac::Mac;
 
 pub(super) const FORMAT: Format = Format { name: "pkcs12", sniff: is_pkcs12, charge, read };
 
-/// Octets of one file: 50 certificates and as many keys have room in it, and everything that is decrypted stays small.
+/// Octets of one file: what may be in it has room, and everything that is decrypted stays small.
 const MAX_FILE: usize = 3 * 1024 * 1024;
-/// Certificates in one file, at most.
+/// Certificates in one file beside private keys, at most.
 const MAX_CERTIFICATES: usize = 50;
+/// Certificates in a trust store, which has no keys, at most: Java's own has some 150.
+const MAX_TRUSTED: usize = 1000;
 /// Private keys in one file, at most.
 const MAX_KEYS: usize = 50;
 
@@ -67,27 +71,27 @@ fn charge(bytes: &[u8], budget: &mut KdfBudget) -> Result<(), Refusal> {
 
 fn read(bytes: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     let file = File::open(bytes)?;
-    let passphrase = unlock(&file, reading)?;
+    unlock(&file, reading)?;
     let first = reading.contents.items.len();
     let mut opening = Opening {
-        passphrase,
         reading,
         certificates: 0,
         keys: 0,
         is_weak: file.mac.is_weak(),
         has_open_key: false,
         left_out: BTreeMap::new(),
+        faults: Faults::default(),
     };
-    for safe in bag::safes(&file.safes)? {
-        opening.safe(&safe)?;
+    for (place, safe) in bag::safes(&file.safes)?.iter().enumerate() {
+        opening.safe(safe, place + 1)?;
     }
-    opening.tell();
+    let faults = opening.tell();
     let items = &mut reading.contents.items[first..];
-    if items.is_empty() {
+    if items.is_empty() && faults.is_empty() {
         return Err(no_content("there is neither a certificate nor a private key in the PKCS#12 file"));
     }
     share_names(items);
-    Ok(())
+    faults.settle(&mut reading.contents)
 }
 
 /// PFX (RFC 7292, section 4).
@@ -130,26 +134,17 @@ fn authenticated_octets(auth_safe: Tlv<'_>) -> Result<&[u8], Refusal> {
     }
 }
 
-/// Finds the form of the passphrase that the MAC was made with. Nothing typed may mean that there is none.
-fn unlock<'p>(file: &File, reading: &mut Reading<'p>) -> Result<Passphrase<'p>, Refusal> {
-    for (attempt, passphrase) in Passphrase::readings(reading.passphrase.unwrap_or_default()).enumerate() {
-        // The first attempt was charged at the start.
-        if attempt > 0 && reading.budget.charge(file.mac.cost()).is_err() {
-            break;
-        }
-        if file.mac.holds(&passphrase, &file.authenticated) {
-            return Ok(passphrase);
-        }
-    }
-    Err(match reading.passphrase {
-        Some(_) => pbe::wrong_passphrase(),
-        None => pbe::passphrase_needed("the PKCS#12 file is protected by a passphrase"),
-    })
+/// Finds the passphrase that the MAC was made with. Nothing typed may mean that there is none.
+fn unlock(file: &File, reading: &mut Reading<'_>) -> Result<(), Refusal> {
+    let lock = Lock::charged(Forms::EveryAndEmpty, file.mac.cost());
+    let opened = reading.open(&lock, |passphrase| {
+        if file.mac.holds(passphrase, &file.authenticated) { Ok(()) } else { Err(pbe::wrong_passphrase()) }
+    })?;
+    opened.ok_or_else(|| reading.closed("the PKCS#12 file is protected by a passphrase"))
 }
 
 /// A file whose MAC holds, while its parts are taken out.
 struct Opening<'r, 'p> {
-    passphrase: Passphrase<'p>,
     reading: &'r mut Reading<'p>,
     certificates: usize,
     keys: usize,
@@ -159,6 +154,7 @@ struct Opening<'r, 'p> {
     has_open_key: bool,
     /// What was not taken, and how often.
     left_out: BTreeMap<&'static str, usize>,
+    faults: Faults,
 }
 
 /// How a bag stood in the file.
@@ -171,16 +167,18 @@ enum Origin {
 }
 
 impl Opening<'_, '_> {
-    fn safe(&mut self, safe: &Safe<'_>) -> Result<(), Refusal> {
+    fn safe(&mut self, safe: &Safe<'_>, number: usize) -> Result<(), Refusal> {
         match safe {
             Safe::Open(octets) => {
                 let contents = ber::normalise(octets)?;
                 bag::visit(&contents, &mut |bag| self.take(bag, Origin::Open))
             }
             Safe::Sealed { algorithm, data } => {
-                let plain = self.decrypt(*algorithm, data)?;
                 // The MAC holds, so it is whole: what makes no sense was encrypted with another passphrase.
-                let contents = ber::normalise(&plain).map_err(|_| pbe::wrong_passphrase())?;
+                let contents = self.decrypt(*algorithm, data, |plain| ber::normalise(&plain).ok())?;
+                let Some(contents) = contents else {
+                    return self.faults.note(self.closed(&format!("part {number}")));
+                };
                 bag::visit(&contents, &mut |bag| self.take(bag, Origin::Sealed))
             }
             Safe::Foreign => {
@@ -190,7 +188,15 @@ impl Opening<'_, '_> {
         }
     }
 
+    /// What is wrong with a bag concerns it alone: the MAC holds, the file is as it was made.
     fn take(&mut self, bag: Bag<'_>, origin: Origin) -> Result<(), Refusal> {
+        match self.open_bag(bag, origin) {
+            Ok(()) => Ok(()),
+            Err(refusal) => self.faults.note(refusal),
+        }
+    }
+
+    fn open_bag(&mut self, bag: Bag<'_>, origin: Origin) -> Result<(), Refusal> {
         let object = match bag.contents {
             Contents::Certificate(der) => self.certificate(der)?,
             Contents::Crl(der) => {
@@ -219,21 +225,28 @@ impl Opening<'_, '_> {
 
     fn certificate(&mut self, der: &[u8]) -> Result<Object, Refusal> {
         self.certificates += 1;
-        if self.certificates > MAX_CERTIFICATES {
-            let what = format!("the PKCS#12 file holds more than {MAX_CERTIFICATES} certificates");
-            return Err(Refusal::new("limit.cert_count", what, "Send the certificates as PEM or PKCS#7."));
-        }
+        self.check_certificates()?;
         let certificate = Certificate::parse(der)
             .map_err(|refusal| inside(refusal, &format!("certificate {}", self.certificates)))?;
         Ok(Object::Certificate(certificate))
     }
 
+    fn check_certificates(&self) -> Result<(), Refusal> {
+        let (most, what) = match self.keys {
+            0 => (MAX_TRUSTED, "more than"),
+            _ => (MAX_CERTIFICATES, "private keys and more than"),
+        };
+        if self.certificates <= most {
+            return Ok(());
+        }
+        let what = format!("the PKCS#12 file holds {what} {most} certificates");
+        Err(Refusal::new("limit.cert_count", what, "Send the certificates as PEM or PKCS#7."))
+    }
+
     fn sealed_key(&mut self, algorithm: Tlv<'_>, data: &[u8]) -> Result<Object, Refusal> {
         self.count_key()?;
-        let plain = self.decrypt(algorithm, data)?;
-        if !(pkcs8::PLAIN.sniff)(&plain) {
-            return Err(pbe::wrong_passphrase());
-        }
+        let plain = self.decrypt(algorithm, data, |plain| pkcs8::is_plain(&plain).then_some(plain))?;
+        let plain = plain.ok_or_else(|| self.closed(&format!("private key {}", self.keys)))?;
         self.parse_key(&plain)
     }
 
@@ -249,7 +262,7 @@ impl Opening<'_, '_> {
             let what = format!("the PKCS#12 file holds more than {MAX_KEYS} private keys");
             return Err(Refusal::new("limit.key_count", what, "Split it into several files."));
         }
-        Ok(())
+        self.check_certificates()
     }
 
     fn parse_key(&self, der: &[u8]) -> Result<Object, Refusal> {
@@ -259,10 +272,30 @@ impl Opening<'_, '_> {
             .map_err(|refusal| inside(refusal, &format!("private key {}", self.keys)))
     }
 
-    /// What it costs must have been charged.
-    fn decrypt(&mut self, algorithm: Tlv<'_>, data: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-        self.is_weak |= pbe::is_weak(Reader::new(algorithm.value));
-        pbe::decrypt(algorithm.whole, &self.passphrase, data)
+    /// What one try costs must have been charged. `None`: with no passphrase comes out what makes sense.
+    fn decrypt(
+        &mut self,
+        algorithm: Tlv<'_>,
+        data: &[u8],
+        sense: impl Fn(Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Refusal> {
+        let fields = Reader::new(algorithm.value);
+        self.is_weak |= pbe::is_weak(fields);
+        let lock = Lock::charged(pbe::forms(fields), pbe::cost(fields)?);
+        self.reading.open(&lock, |passphrase| {
+            let plain = pbe::decrypt(algorithm.whole, passphrase, data)?;
+            sense(plain).ok_or_else(pbe::wrong_passphrase)
+        })
+    }
+
+    /// Why a part that has another passphrase than the file stays closed.
+    fn closed(&self, part: &str) -> Refusal {
+        let refusal = if self.reading.has_no_passphrase() {
+            pbe::passphrase_needed("the PKCS#12 file has an empty passphrase, but not everything in it")
+        } else {
+            pbe::another_passphrase("what was given opens the PKCS#12 file, but not everything in it")
+        };
+        refusal.at(part.to_owned())
     }
 
     fn leave_out(&mut self, what: &'static str) {
@@ -270,7 +303,7 @@ impl Opening<'_, '_> {
     }
 
     /// What is to be said about the file as a whole.
-    fn tell(self) {
+    fn tell(self) -> Faults {
         let findings = &mut self.reading.contents.findings;
         if self.is_weak {
             findings.push(legacy());
@@ -279,6 +312,7 @@ impl Opening<'_, '_> {
             findings.push(unencrypted());
         }
         findings.extend(self.left_out.into_iter().map(|(what, count)| left_out(what, count)));
+        self.faults
     }
 }
 

@@ -4,7 +4,8 @@
 use zeroize::Zeroizing;
 
 use super::kdf::{self, KdfBudget};
-use super::pbe::{self, Passphrase};
+use super::passphrases::Lock;
+use super::pbe;
 use super::{Format, Object, Reading, begins_with_oid, check_key, der, fields, no_cost};
 use crate::tlv::{Reader, Tlv, tag};
 use crate::{PrivateKey, Refusal};
@@ -44,11 +45,12 @@ fn charge(der: &[u8], budget: &mut KdfBudget) -> Result<(), Refusal> {
 
 fn read_encrypted(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> {
     let (algorithm, data) = encrypted_fields(der)?;
-    let Some(passphrase) = reading.passphrase else {
-        return Err(pbe::passphrase_needed("the private key is encrypted"));
-    };
-    let plain = decrypt(algorithm, passphrase, data, &mut reading.budget)?;
-    if pbe::is_weak(Reader::new(algorithm.value)) {
+    let fields = Reader::new(algorithm.value);
+    let lock = Lock::charged(pbe::forms(fields), pbe::cost(fields)?);
+    let opened = reading
+        .open(&lock, |passphrase| pbe::decrypt(algorithm.whole, passphrase, data).and_then(sensible))?;
+    let plain = opened.ok_or_else(|| reading.closed("the private key is encrypted"))?;
+    if pbe::is_weak(fields) {
         reading
             .contents
             .findings
@@ -59,24 +61,8 @@ fn read_encrypted(der: &[u8], reading: &mut Reading<'_>) -> Result<(), Refusal> 
 
 /// What comes out must look like a key: else the passphrase is wrong or the file is damaged, and nobody can tell
 /// which.
-fn decrypt(
-    algorithm: Tlv<'_>,
-    passphrase: &str,
-    data: &[u8],
-    budget: &mut KdfBudget,
-) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-    let wrong = pbe::wrong_passphrase();
-    for (tries, form) in Passphrase::forms_for(Reader::new(algorithm.value), passphrase).enumerate() {
-        if tries > 0 {
-            budget.charge(pbe::cost(Reader::new(algorithm.value))?)?;
-        }
-        match pbe::decrypt(algorithm.whole, &form, data) {
-            Ok(plain) if is_plain(&plain) && der::check(&plain).is_ok() => return Ok(plain),
-            Err(refusal) if refusal != wrong => return Err(refusal),
-            Ok(_) | Err(_) => {}
-        }
-    }
-    Err(wrong)
+fn sensible(plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    if is_plain(&plain) && der::check(&plain).is_ok() { Ok(plain) } else { Err(pbe::wrong_passphrase()) }
 }
 
 /// EncryptedPrivateKeyInfo (RFC 5958, 3): how it is encrypted, and the data.

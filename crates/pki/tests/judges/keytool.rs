@@ -1,7 +1,7 @@
 //! Java's `keytool`. It starts slowly: few calls, each for as much as possible.
 
 use claviger_pki::format::pkcs12_write::{self, Strength};
-use claviger_pki::format::{self, Object, jks_write, pkcs7_write};
+use claviger_pki::format::{self, KdfBudget, Object, jks_write, pkcs7_write};
 use claviger_pki::{Certificate, UnixTime};
 
 use crate::Matrix;
@@ -168,6 +168,33 @@ fn its_own_key_stores_are_read() {
     let alone = ["-srcalias", "rsa", "-destkeypass", long.text];
     convert(&material, "all.p12", ("rsa.jceks", "jceks"), (ascii, long), &alone);
     material.pairs[0].assert_in(&material.bytes("rsa.jceks"), long, "JCEKS");
+}
+
+#[test]
+fn its_key_stores_whose_keys_have_passphrases_of_their_own_are_read() {
+    let material = Material::new();
+    let [ascii, ..] = &PASSPHRASES;
+    let own = ["secret of the first", "secret of the second"];
+    for kind in ["jks", "jceks"] {
+        let file = format!("two.{kind}");
+        let pairs = &material.pairs[..own.len()];
+        for (pair, own) in pairs.iter().zip(own) {
+            material.cheap_pkcs12(pair, "one.p12", ascii);
+            let options = ["-srcalias", pair.kind, "-destkeypass", own];
+            convert(&material, "one.p12", (&file, kind), (ascii, ascii), &options);
+        }
+        let bytes = material.bytes(&file);
+        let read = |given: &[&str]| format::read_within(&bytes, given, &mut KdfBudget::times(5));
+        for given in [[ascii.text, own[0], own[1]], [own[1], own[0], ascii.text]] {
+            let contents = read(&given).unwrap_or_else(|refusal| panic!("{kind}: {refusal:?}"));
+            assert_eq!(keys(&contents).len(), 2, "{kind}");
+            assert!(pairs.iter().all(|pair| keys(&contents).contains(&pair.key.id())), "{kind}");
+        }
+        let refusal = read(&[ascii.text, own[0]]).err().unwrap();
+        let of_second = format!("“{}”", pairs[1].kind);
+        assert!(refusal.code == "pass.wrong" && refusal.what.contains(&of_second), "{kind}: {refusal:?}");
+        assert_eq!(read(&own).err().unwrap().place, "", "{kind}: the store itself");
+    }
 }
 
 /// Key by key: with all at once, the keys would keep the passphrase that they have.

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::Moment;
 use domain::key::parse_label;
 use pki::chain::{arrange, refuse_crowd};
-use pki::format::{Item, KdfBudget, MAX_CRLS, MAX_CSRS, MAX_KEYS, MAX_PARTS, Object};
+use pki::format::{
+    Item, KdfBudget, MAX_CRLS, MAX_CSRS, MAX_KEYS, MAX_PARTS, MAX_PASSPHRASES, Object, read_within,
+};
 use pki::name::inert;
 use pki::{Certificate, Crl, Csr, Finding, Fingerprint, KeyId, PrivateKey, Refusal};
 use zeroize::Zeroizing;
@@ -15,10 +17,7 @@ use zeroize::Zeroizing;
 use super::{ImportFile, MOST};
 use crate::{App, Error};
 
-/// Most passphrases that are tried: each costs as much as the first.
-const MOST_PASSPHRASES: usize = 10;
-
-/// What all files and tries of one import may take for deriving keys: as much as so many files at their limit.
+/// What all files and passphrases of one import may take for deriving keys: as much as so many files at their limit.
 const FILES_PAID: u32 = 5;
 
 /// What the files hold. Private keys are wiped when it is dropped.
@@ -92,8 +91,8 @@ fn read_all(
 ) -> Result<Brought, Refusal> {
     let given: Vec<&str> =
         passphrases.iter().map(|text| text.as_str()).filter(|text| !text.is_empty()).collect();
-    if given.len() > MOST_PASSPHRASES {
-        let what = format!("{} passphrases are more than {MOST_PASSPHRASES}", given.len());
+    if given.len() > MAX_PASSPHRASES {
+        let what = format!("{} passphrases are more than {MAX_PASSPHRASES}", given.len());
         return Err(Refusal::new("limit.kdf_cost", what, "Import the files in several parts."));
     }
     let mut reading = Reading { budget: KdfBudget::times(FILES_PAID), ..Reading::default() };
@@ -122,7 +121,7 @@ fn located(refusal: Refusal, file: &ImportFile, index: usize) -> Refusal {
 /// The files while they are read, in their order.
 #[derive(Default)]
 struct Reading {
-    /// What may still be spent on deriving keys, for all files and tries together.
+    /// What may still be spent on deriving keys, for all files and passphrases together.
     budget: KdfBudget,
     certificates: Vec<BroughtCertificate>,
     keys: Vec<BroughtKey>,
@@ -135,10 +134,7 @@ struct Reading {
 
 impl Reading {
     fn file(&mut self, bytes: &[u8], passphrases: &[&str]) -> Result<(), Refusal> {
-        let contents = match passphrases {
-            [] => pki::format::read_within(bytes, None, &mut self.budget)?,
-            given => self.with_each(bytes, given)?,
-        };
+        let contents = read_within(bytes, passphrases, &mut self.budget)?;
         self.findings.extend(contents.findings);
         contents.items.into_iter().for_each(|item| self.add(item));
         self.refuse_too_much()
@@ -160,21 +156,6 @@ impl Reading {
             }
             None => Ok(()),
         }
-    }
-
-    /// Tries each passphrase, then none: what another file needs one for may need none here.
-    fn with_each(&mut self, bytes: &[u8], passphrases: &[&str]) -> Result<pki::format::Contents, Refusal> {
-        let mut wrong = None;
-        for passphrase in passphrases.iter().map(|text| Some(*text)).chain([None]) {
-            match pki::format::read_within(bytes, passphrase, &mut self.budget) {
-                Err(refusal) if refusal.code == "pass.wrong" => wrong = Some(refusal),
-                // After wrong ones, that there is none or no budget for it says nothing new.
-                Err(refusal) if passphrase.is_none() => return Err(wrong.unwrap_or(refusal)),
-                read => return read,
-            }
-        }
-        // The last try has none, and ends above unless it is wrong as well.
-        Err(wrong.unwrap_or_else(|| Refusal::new("pass.wrong", "no passphrase fits", "Type it again.")))
     }
 
     fn add(&mut self, item: Item) {

@@ -62,7 +62,7 @@ impl Chain {
     /// Runs it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let may_ask = if self.judging.json { MayAsk::Never } else { MayAsk::IfSomebodyIsThere };
-        let given = Passphrases::new(self.input.passphrase_file.as_deref(), may_ask);
+        let given = Passphrases::new(&self.input.passphrase_file, may_ask);
         let (passphrases, blocklist, sources) = match (given, self.judging.blocklist(), self.input.read()) {
             (Ok(passphrases), Ok(blocklist), Ok(sources)) => (passphrases, blocklist, sources),
             (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {

@@ -34,6 +34,7 @@ const JKS_SHORTEST: usize = 6;
 #[command(after_help = "\
 The chain is put in order, the leaf first; the root is left out unless it is asked for.
 With a private key among the files, the chain is that of the key's certificate.
+With --key, what cannot be used beside that key in its file is left out.
 A private key is encrypted unless you say --open-key; only the owner may read the file.
 Passphrases are asked for on a terminal; a new one is typed twice.
 Exit code: 0 it was written, 1 something was refused, 2 wrong usage.
@@ -42,7 +43,7 @@ Examples:
   claviger convert shop.p12 --to pem --no-key --out fullchain.pem
   claviger convert shop.p12 --to pkcs8 --out shop.key --open-key
   claviger convert leaf.pem chain.p7b shop.key --to p12 --out shop.pfx --name \"Web shop\"
-  claviger convert old.jks --key web --to p12 --out web.p12 --passphrase-file pass
+  claviger convert old.jks --key web --to p12 --out w.p12 --passphrase-file a --passphrase-file b
   claviger convert root.pem --to jks-trust --out trust.jks
   claviger convert shop.example:443 --to p7b --out shop.p7b")]
 pub struct Convert {
@@ -90,13 +91,15 @@ impl Convert {
         if let Err(error) = self.check() {
             return Ok(output::wrong_usage(&error));
         }
-        let passphrases = Passphrases::new(self.input.passphrase_file.as_deref(), MayAsk::IfSomebodyIsThere);
+        let passphrases = Passphrases::new(&self.input.passphrase_file, MayAsk::IfSomebodyIsThere);
         let (passphrases, sources) = match (passphrases, self.input.read()) {
             (Ok(passphrases), Ok(sources)) => (passphrases, sources),
             (Err(error), _) | (_, Err(error)) => return Ok(output::wrong_usage(&error)),
         };
         let destination = Destination::new(self.out.as_deref(), Existing::by(self.force))?;
-        let material = Material::read(&sources, &passphrases)?;
+        let is_wanted_in =
+            |file: &Material| self.key.as_deref().is_some_and(|wanted| selection::has_key(file, wanted));
+        let material = Material::read_for(&sources, &passphrases, is_wanted_in)?;
         if !material.refusals.is_empty() {
             material.refusals.into_iter().for_each(report::tell);
             return Ok(ExitCode::FAILURE);
@@ -225,6 +228,9 @@ impl Convert {
         }
         for left_out in selection.left_out.iter().chain(&written.left_out) {
             eprintln!("Left out: {left_out}.");
+        }
+        for refusal in selection.refused() {
+            eprintln!("Left out: {}: {}.", refusal.place, refusal.what);
         }
         for finding in selection.findings.iter().filter(|finding| finding.severity > Severity::Info) {
             eprintln!("{}: {} {}", finding.severity, report::sentence(&finding.what), finding.repair);

@@ -22,9 +22,10 @@ pub struct Input {
     /// Files of any format, in any order; - is standard input, HOST:PORT what a TLS server shows
     #[arg(value_name = "FILE", required = true)]
     subjects: Vec<PathBuf>,
-    /// A file that holds the passphrase of what is encrypted; on a terminal it is asked for
+    /// A file that holds a passphrase of what is encrypted; repeat it where a store and its key, or several files, have
+    /// different ones; on a terminal they are asked for
     #[arg(long, value_name = "FILE")]
-    pub passphrase_file: Option<PathBuf>,
+    pub passphrase_file: Vec<PathBuf>,
     /// The name to ask a TLS server for (SNI) instead of its host; empty asks for none
     #[arg(long, value_name = "NAME")]
     servername: Option<String>,

@@ -11,7 +11,7 @@ use pki::{Finding, KeyId, PublicKey, Severity, UnixTime};
 
 use super::input::{Content, Input, Judging, Source};
 use super::look::{Served, Shown};
-use super::passphrase::{MayAsk, Opened, Passphrases};
+use super::passphrase::{MayAsk, Opened, Passphrases, budget};
 use super::report::{self, Beside, InspectionJson, Page};
 use super::{served, together};
 use crate::cli::ink::Ink;
@@ -53,7 +53,7 @@ impl Inspect {
     /// Runs it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let may_ask = if self.judging.json { MayAsk::Never } else { MayAsk::IfSomebodyIsThere };
-        let given = Passphrases::new(self.input.passphrase_file.as_deref(), may_ask);
+        let given = Passphrases::new(&self.input.passphrase_file, may_ask);
         let (passphrases, blocklist, sources) = match (given, self.judging.blocklist(), self.input.read()) {
             (Ok(passphrases), Ok(blocklist), Ok(sources)) => (passphrases, blocklist, sources),
             (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
@@ -85,9 +85,9 @@ impl<'a> Looked<'a> {
         Ok(match &source.content {
             Content::File { bytes, is_open_to_others } => {
                 let was_open = Cell::new(false);
-                let attempt = |passphrase: Option<&str>| {
-                    was_open.set(passphrase.is_none());
-                    pki::inspect::inspect(bytes, passphrase, now)
+                let attempt = |passphrases: &[&str]| {
+                    was_open.set(passphrases.is_empty());
+                    pki::inspect::inspect_within(bytes, passphrases, now, &mut budget(passphrases))
                 };
                 let mut inspection = passphrases.open(name, attempt, state)?;
                 if *is_open_to_others && was_open.get() && keys(&inspection).next().is_some() {
@@ -114,8 +114,9 @@ impl<'a> Looked<'a> {
 
 fn state(inspection: &Inspection) -> Opened {
     // Beside what is locked, something else may be refused.
-    let mut codes = inspection.findings.iter().filter(|_| !inspection.accepted).map(|finding| finding.code);
-    codes.find(|code| Opened::by(Some(code)) == Opened::Locked).map_or(Opened::Settled, |_| Opened::Locked)
+    let findings = inspection.findings.iter().filter(|_| !inspection.accepted);
+    let mut states = findings.map(|finding| Opened::by(finding.code, &finding.place));
+    states.find(|state| *state != Opened::Settled).unwrap_or(Opened::Settled)
 }
 
 /// The private keys among the items, by their public halves.

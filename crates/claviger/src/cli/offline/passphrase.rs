@@ -1,9 +1,10 @@
 //! The passphrase of what is encrypted: from a file, else typed by whoever is there.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use pki::format::{KdfBudget, MAX_PASSPHRASES};
 use zeroize::Zeroizing;
 
 use crate::cli::secret;
@@ -14,72 +15,123 @@ const TRIES: usize = 3;
 
 /// Passphrases for what is read.
 pub struct Passphrases {
-    /// The one given, then those that were typed: files that come together mostly have the same.
+    /// Those given, then those that were typed: files that come together mostly have the same.
     known: RefCell<Vec<Zeroizing<String>>>,
     may_ask: bool,
 }
 
 /// What became of an attempt to open something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
     /// It is open, or is refused for another reason.
     Settled,
-    /// It is encrypted, and no passphrase fitted.
-    Locked,
+    /// It is encrypted, or something in it is, at this place, and no passphrase fitted.
+    Locked(String),
 }
 
 impl Opened {
-    /// Reads it off the code of a refusal.
-    pub fn by(code: Option<&str>) -> Self {
+    /// Reads it off the code and the place of a refusal.
+    pub fn by(code: &str, place: &str) -> Self {
         match code {
-            Some("pass.needed" | "pass.wrong") => Self::Locked,
-            Some(_) | None => Self::Settled,
+            "pass.needed" | "pass.wrong" => Self::Locked(place.to_owned()),
+            _ => Self::Settled,
         }
     }
 }
 
+/// What one file may take for deriving keys: as much as it may with one passphrase, and again for each.
+pub fn budget(passphrases: &[&str]) -> KdfBudget {
+    KdfBudget::times(1 + u32::try_from(passphrases.len()).unwrap_or(u32::MAX))
+}
+
 impl Passphrases {
-    /// Takes the passphrase in the file, if one is named. Unlike a new one, it may be empty.
-    pub fn new(file: Option<&Path>, may_ask: MayAsk) -> anyhow::Result<Self> {
-        let given = file.map(read_file).transpose()?;
+    /// Takes the passphrases in the files that are named. Unlike a new one, each may be empty.
+    pub fn new(files: &[PathBuf], may_ask: MayAsk) -> anyhow::Result<Self> {
+        if files.len() > MAX_PASSPHRASES {
+            bail!("{} passphrases are more than {MAX_PASSPHRASES}", files.len());
+        }
+        let given = files.iter().map(|file| read_file(file)).collect::<anyhow::Result<_>>()?;
         let may_ask = may_ask == MayAsk::IfSomebodyIsThere && secret::can_ask();
-        Ok(Self { known: RefCell::new(given.into_iter().collect()), may_ask })
+        Ok(Self { known: RefCell::new(given), may_ask })
     }
 
-    /// Tries with none, or with each that is known, then with what is typed.
+    /// Tries with none, with those that are known, then with what is typed.
     pub fn open<T>(
         &self,
         name: &str,
-        attempt: impl Fn(Option<&str>) -> T,
+        attempt: impl Fn(&[&str]) -> T,
         state: impl Fn(&T) -> Opened,
     ) -> anyhow::Result<T> {
-        let mut result = None;
-        for passphrase in self.known.borrow().iter() {
-            let tried = attempt(Some(passphrase));
-            if state(&tried) == Opened::Settled {
-                return Ok(tried);
-            }
-            result = Some(tried);
+        let open = attempt(&[]);
+        let Opened::Locked(place) = state(&open) else { return Ok(open) };
+        let known = self.known.borrow().clone();
+        if known.is_empty() && !self.may_ask {
+            return Ok(open);
         }
-        // What needs none, or the empty one, may lie beside what needs one.
-        let open = attempt(None);
-        let mut result = match result {
-            Some(locked) if state(&open) == Opened::Locked => locked,
-            Some(_) | None => open,
-        };
-        for _ in 0..TRIES {
-            if !self.may_ask || state(&result) == Opened::Settled {
-                break;
-            }
-            let typed = secret::ask(&format!("Passphrase of {name}"))?;
-            result = attempt(Some(&typed));
-            if state(&result) == Opened::Settled {
-                self.known.borrow_mut().push(typed);
-                break;
-            }
-            eprintln!("It does not fit.");
+        let mut trial = Trial { given: known, result: open, place, is_partly_open: false };
+        if !trial.given.is_empty() && trial.again(&attempt, &state) == Outcome::Open {
+            return Ok(trial.result);
         }
-        Ok(result)
+        let mut left = if self.may_ask { TRIES } else { 0 };
+        while left > 0 {
+            trial.given.push(secret::ask(&trial.question(name))?);
+            match trial.again(&attempt, &state) {
+                Outcome::Open => {
+                    *self.known.borrow_mut() = trial.given;
+                    break;
+                }
+                Outcome::Further => left = TRIES,
+                Outcome::Same => {
+                    eprintln!("It does not fit.");
+                    left -= 1;
+                }
+            }
+        }
+        Ok(trial.result)
+    }
+}
+
+/// One thing while it is tried.
+struct Trial<T> {
+    /// What it is tried with.
+    given: Vec<Zeroizing<String>>,
+    result: T,
+    /// What is still locked.
+    place: String,
+    /// Something in it was opened, and something else is locked.
+    is_partly_open: bool,
+}
+
+/// What a try has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Open,
+    /// What was locked is open, something else is locked.
+    Further,
+    Same,
+}
+
+impl<T> Trial<T> {
+    fn again(&mut self, attempt: impl Fn(&[&str]) -> T, state: impl Fn(&T) -> Opened) -> Outcome {
+        // The latest matter most.
+        let surplus = self.given.len().saturating_sub(MAX_PASSPHRASES);
+        self.given.drain(..surplus);
+        let given: Vec<&str> = self.given.iter().map(|text| text.as_str()).collect();
+        self.result = attempt(&given);
+        let Opened::Locked(place) = state(&self.result) else { return Outcome::Open };
+        if place == self.place {
+            return Outcome::Same;
+        }
+        self.place = place;
+        self.is_partly_open = true;
+        Outcome::Further
+    }
+
+    fn question(&self, name: &str) -> String {
+        match self.is_partly_open {
+            false => format!("Passphrase of {name}"),
+            true => format!("Passphrase of {name}, {}, which has another one", self.place),
+        }
     }
 }
 
@@ -110,8 +162,14 @@ mod tests {
     }
 
     fn opened_by(known: &[&str], right: Option<&str>) -> Option<String> {
-        let attempt = |tried: Option<&str>| (tried == right).then(|| tried.unwrap_or("nothing").to_owned());
-        let state = |found: &Option<String>| found.as_ref().map_or(Opened::Locked, |_| Opened::Settled);
+        let attempt = |tried: &[&str]| match right {
+            Some(right) => tried.iter().find(|one| **one == right).map(|one| (*one).to_owned()),
+            None => tried.is_empty().then(|| "nothing".to_owned()),
+        };
+        let state = |found: &Option<String>| match found {
+            Some(_) => Opened::Settled,
+            None => Opened::Locked(String::new()),
+        };
         with(known).open("x", attempt, state).unwrap()
     }
 
@@ -130,5 +188,26 @@ mod tests {
             std::fs::write(&path, written).unwrap();
             assert_eq!(read_file(&path).unwrap().as_str(), read);
         }
+    }
+
+    #[test]
+    fn the_next_question_says_what_is_still_locked() {
+        let attempt = |tried: &[&str]| tried.len();
+        let state = |count: &usize| match count {
+            0 => Opened::Locked(String::new()),
+            1 => Opened::Locked("entry 2".to_owned()),
+            _ => Opened::Settled,
+        };
+        let mut trial = Trial { given: Vec::new(), result: 0, place: String::new(), is_partly_open: false };
+        assert_eq!(trial.question("a.jks"), "Passphrase of a.jks");
+        trial.given.push(Zeroizing::new("store".to_owned()));
+        assert_eq!(trial.again(attempt, state), Outcome::Further);
+        assert_eq!(trial.question("a.jks"), "Passphrase of a.jks, entry 2, which has another one");
+        assert_eq!(trial.again(attempt, state), Outcome::Same);
+        trial.given.push(Zeroizing::new("key".to_owned()));
+        assert_eq!(trial.again(attempt, state), Outcome::Open);
+        trial.given.resize_with(20, Default::default);
+        trial.again(attempt, state);
+        assert_eq!((trial.result, trial.given.len()), (MAX_PASSPHRASES, MAX_PASSPHRASES));
     }
 }

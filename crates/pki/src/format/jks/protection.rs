@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::Refusal;
 use crate::format::cipher::Cipher;
 use crate::format::kdf::{self, Cost};
-use crate::format::pbe::{Passphrase, hash_into, rehash};
+use crate::format::pbe::{Passphrase, hash_into, rehash, wrong_passphrase};
 use crate::format::{check_key, der, fields, pkcs8};
 use crate::seal::constant_time_eq;
 use crate::tlv::{Reader, oid_to_dotted, tag};
@@ -43,13 +43,12 @@ pub(super) fn cost(protected: &[u8]) -> Result<Cost, Refusal> {
     })
 }
 
-/// How often [`cost`] comes on top with this passphrase: it goes into every single hash.
-pub(super) fn extra_blocks(passphrase: &Passphrase<'_>) -> u64 {
-    ((SHA1_LENGTH + passphrase.utf16().len() + END_OF_HASH).div_ceil(BLOCK) - 1) as u64
+/// How often [`cost`] is to be paid with this passphrase: it goes into every single hash.
+pub(super) fn blocks(passphrase: &Passphrase<'_>) -> u64 {
+    (SHA1_LENGTH + passphrase.utf16().len() + END_OF_HASH).div_ceil(BLOCK) as u64
 }
 
-/// Decrypts a key: PKCS#8 in DER. Charge [`cost`] first. Refuses `pass.wrong`: the store is authentic, so that the
-/// key has another passphrase than the store.
+/// Decrypts a key: PKCS#8 in DER. Charge [`cost`] first. Refuses `pass.wrong`.
 pub(super) fn open(protected: &[u8], passphrase: &Passphrase<'_>) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let plain = match Protected::read(protected)? {
         Protected::Stream { salt, data, check } => open_stream(salt, data, check, passphrase),
@@ -57,7 +56,7 @@ pub(super) fn open(protected: &[u8], passphrase: &Passphrase<'_>) -> Result<Zero
             open_triple_des(salt, iterations, data, passphrase)
         }
     };
-    plain.filter(|plain| pkcs8::is_plain(plain) && der::check(plain).is_ok()).ok_or_else(another_passphrase)
+    plain.filter(|plain| pkcs8::is_plain(plain) && der::check(plain).is_ok()).ok_or_else(wrong_passphrase)
 }
 
 impl<'a> Protected<'a> {
@@ -143,12 +142,4 @@ fn seven_bits(passphrase: &Passphrase<'_>) -> Zeroizing<Vec<u8>> {
     let mut octets = Zeroizing::new(Vec::with_capacity(units.len() / 2));
     octets.extend(units.chunks(2).filter_map(<[u8]>::last).map(|low| low & 0x7f));
     octets
-}
-
-fn another_passphrase() -> Refusal {
-    Refusal::new(
-        "pass.wrong",
-        "the passphrase opens the key store, but not the key in it",
-        "Give the key the passphrase of the store with `keytool -keypasswd`, and send it again.",
-    )
 }

@@ -13,12 +13,13 @@ pub(super) const JCEKS_MAGIC: [u8; 4] = [0xce; 4];
 
 /// Entries in one store, at most.
 const MAX_ENTRIES: usize = 1000;
-/// Certificates in one store, at most.
+/// Certificates in one store beside private keys, at most. A trust store, without keys, may have as many as it has entries:
+/// Java's own has some 150.
 const MAX_CERTIFICATES: usize = 50;
 /// What Java mixes into the digest; a joke of its first days.
 const WHITENER: &[u8] = b"Mighty Aphrodite";
 const DIGEST: usize = 20;
-const SEND_AGAIN: &str = "Copy the key store again, unchanged, or export it as PKCS#12 with keytool.";
+const SEND_AGAIN: &str = "Copy the key store again, unchanged, or ask whoever made it for PKCS#12.";
 
 const PRIVATE_KEY: u32 = 1;
 const TRUSTED_CERTIFICATE: u32 = 2;
@@ -78,14 +79,14 @@ impl<'a> Store<'a> {
         }
         let count = cursor.number()?;
         let mut entries = Vec::new();
-        let mut certificates = 0;
+        let mut counted = Counted::default();
         for number in 1..=count as usize {
             if number > MAX_ENTRIES {
                 return Err(too_many(format!(
                     "the key store has {count} entries; at most {MAX_ENTRIES} are taken"
                 )));
             }
-            let entry = read_entry(&mut cursor, version, number, &mut certificates)
+            let entry = read_entry(&mut cursor, version, number, &mut counted)
                 .map_err(|refusal| refusal.at(format!("entry {number}")))?;
             entries.push(entry);
         }
@@ -102,6 +103,27 @@ impl<'a> Store<'a> {
     }
 }
 
+/// What was read so far.
+#[derive(Default)]
+struct Counted {
+    certificates: usize,
+    keys: usize,
+}
+
+impl Counted {
+    /// Refuses `limit.cert_count`.
+    fn check(&self) -> Result<(), Refusal> {
+        let (most, what) = match self.keys {
+            0 => (MAX_ENTRIES, "more than"),
+            _ => (MAX_CERTIFICATES, "private keys and more than"),
+        };
+        match self.certificates > most {
+            true => Err(too_many(format!("the key store holds {what} {most} certificates"))),
+            false => Ok(()),
+        }
+    }
+}
+
 /// What stands at the end of a store.
 pub(in crate::format) fn digest(passphrase: &Passphrase<'_>, body: &[u8]) -> [u8; DIGEST] {
     Sha1::new().chain_update(passphrase.utf16()).chain_update(WHITENER).chain_update(body).finalize().into()
@@ -111,30 +133,24 @@ fn read_entry<'a>(
     cursor: &mut Cursor<'a>,
     version: u32,
     number: usize,
-    certificates: &mut usize,
+    counted: &mut Counted,
 ) -> Result<Entry<'a>, Refusal> {
     let tag = cursor.number()?;
     let alias = modified_utf8(cursor.short_block()?);
     // When it was made, in milliseconds since 1970.
     cursor.take(8)?;
-    let mut certificate = |cursor: &mut Cursor<'a>| {
-        *certificates += 1;
-        if *certificates > MAX_CERTIFICATES {
-            let what = format!("the key store holds more than {MAX_CERTIFICATES} certificates");
-            return Err(too_many(what));
-        }
-        read_certificate(cursor, version)
-    };
     let kind = match tag {
         PRIVATE_KEY => {
+            counted.keys += 1;
+            counted.check()?;
             let protected = cursor.block()?;
             let mut chain = Vec::new();
             for _ in 0..cursor.number()? {
-                chain.push(certificate(cursor)?);
+                chain.push(read_certificate(cursor, version, counted)?);
             }
             Kind::Key { protected, chain }
         }
-        TRUSTED_CERTIFICATE => Kind::Anchor(certificate(cursor)?),
+        TRUSTED_CERTIFICATE => Kind::Anchor(read_certificate(cursor, version, counted)?),
         SECRET_KEY => {
             java_object::skip(cursor)?;
             Kind::Sealed
@@ -144,7 +160,13 @@ fn read_entry<'a>(
     Ok(Entry { alias, kind, number })
 }
 
-fn read_certificate<'a>(cursor: &mut Cursor<'a>, version: u32) -> Result<&'a [u8], Refusal> {
+fn read_certificate<'a>(
+    cursor: &mut Cursor<'a>,
+    version: u32,
+    counted: &mut Counted,
+) -> Result<&'a [u8], Refusal> {
+    counted.certificates += 1;
+    counted.check()?;
     if version == 2 && cursor.short_block()? != b"X.509" {
         return Err(malformed("a certificate is not of the kind X.509".to_owned()));
     }

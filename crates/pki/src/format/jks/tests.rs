@@ -1,5 +1,6 @@
 use super::*;
 use crate::format::jks_write::{aliases, trust_store};
+use crate::format::pbe::Passphrase;
 use crate::format::{Contents, read as read_file};
 use crate::tlv::{oid, oid_from_dotted, sequence, tag, tlv};
 use crate::{KeyAlgorithm, KeyId, UnixTime};
@@ -144,8 +145,16 @@ fn counts_and_lengths_that_lie_are_refused_and_nothing_is_allocated() {
     assert_eq!(code(&jks(1, &entry(2, b"a", &[&[0, 3], b"PGP", &block(ROOT)])), Some("x")), "jks.malformed");
     assert_eq!(code(&jks(0, &[0]), Some("x")), "jks.malformed");
     let anchor = entry(2, b"a", &[&certificate(ROOT)]);
-    assert_eq!(code(&jks(50, &anchor.repeat(50)), Some("x")), "");
-    assert_eq!(code(&jks(51, &anchor.repeat(51)), Some("x")), "limit.cert_count");
+    // A trust store as Java's own; beside a key they are fewer, wherever in the file it stands.
+    assert_eq!(code(&jks(1000, &anchor.repeat(1000)), Some("x")), "");
+    assert_eq!(code(&jks(1001, &anchor.repeat(1001)), Some("x")), "limit.cert_count");
+    let key = entry(1, b"", &[&block(&[]), &[0; 4]]);
+    let beside =
+        |before: usize, after: usize| [anchor.repeat(before), key.clone(), anchor.repeat(after)].concat();
+    for (before, after) in [(51, 0), (0, 51), (30, 21)] {
+        assert_eq!(code(&jks(52, &beside(before, after)), Some("x")), "limit.cert_count");
+    }
+    assert_ne!(code(&jks(51, &beside(30, 20)), Some("x")), "limit.cert_count");
     let empty_key = entry(1, b"a", &[&block(&[]), &[0; 4]]);
     assert_eq!(code(&jks(1001, &empty_key.repeat(1001)), Some("x")), "limit.cert_count");
     for length in 0..SITE_JKS.len().min(600) {

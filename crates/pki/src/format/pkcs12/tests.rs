@@ -2,7 +2,7 @@ use aws_lc_rs::hmac;
 
 use super::super::pkcs7_write::{content_info, content_type};
 use super::*;
-use crate::format::pbe::{ID_MAC, Pkcs12Hash, pkcs12_kdf};
+use crate::format::pbe::{ID_MAC, Passphrase, Pkcs12Hash, pkcs12_kdf};
 use crate::format::pkcs8_write::encrypt_octets;
 use crate::format::pkcs12_write::{self, Pkcs12, Salts, Strength};
 use crate::format::{self, Contents as Read};
@@ -253,7 +253,8 @@ fn an_empty_passphrase_has_two_forms_and_none_typed_is_tried_as_empty() {
         let bytes = file_with(&parts, form);
         assert_eq!(code(&format::read(&bytes, Some(""))), "");
         assert_eq!(code(&format::read(&bytes, None)), "");
-        assert_eq!(code(&format::read(&bytes, Some("p"))), "pass.wrong");
+        // One that another thing needs stands in the way of nothing.
+        assert_eq!(code(&format::read(&bytes, Some("p"))), "");
     }
     let bytes = file_with(&parts, &[0, b'p', 0, 0]);
     assert_eq!(code(&format::read(&bytes, Some(""))), "pass.wrong");
@@ -274,7 +275,32 @@ fn damage_and_a_wrong_passphrase_look_the_same() {
         &sequence(&[&sealed(&[certificate_bag(&any_certificate())], 10)]),
         Passphrase::new("q").bmp(),
     );
-    assert_eq!(format::read(&other, Some("q")).err(), wrong);
+    let refusal = format::read(&other, Some("q")).err().unwrap();
+    assert_eq!((refusal.code, refusal.place.as_str()), ("pass.wrong", "part 1"));
+}
+
+#[test]
+fn keys_and_parts_may_have_other_passphrases_than_the_file() {
+    let parts = sequence(&[&open(&[sealed_key(1)]), &sealed(&[certificate_bag(&any_certificate())], 10)]);
+    let with_mac = |passphrase: &str| file_with(&parts, Passphrase::new(passphrase).bmp());
+    let read = |bytes: &[u8], given: &[&str]| format::read_within(bytes, given, &mut KdfBudget::new());
+    for (mac, given) in [("q", ["p", "q"]), ("q", ["q", "p"]), ("ö", ["p", "ö"])] {
+        assert_eq!(read(&with_mac(mac), &given).unwrap().items.len(), 2, "{given:?}");
+    }
+    let refusal = read(&with_mac("q"), &["q"]).err().unwrap();
+    assert_eq!((refusal.code, refusal.place.as_str()), ("pass.wrong", "private key 1"));
+    assert!(refusal.what.contains("opens the PKCS#12 file") && refusal.repair.contains("too"), "{refusal:?}");
+    let refusal = read(&with_mac("q"), &["p"]).err().unwrap();
+    assert_eq!((refusal.code, refusal.place.as_str()), ("pass.wrong", ""));
+    // The file has an empty passphrase, which nobody needs to give.
+    let refusal = read(&with_mac(""), &[]).err().unwrap();
+    assert_eq!((refusal.code, refusal.place.as_str()), ("pass.needed", "private key 1"));
+    assert_eq!(read(&with_mac(""), &["p"]).unwrap().items.len(), 2);
+    // What opens is told from what does not.
+    let parts = sequence(&[&open(&[sealed_key(1), certificate_bag(&any_certificate())])]);
+    let bytes = file_with(&parts, Passphrase::new("q").bmp());
+    let (contents, faults) = format::read_usable(&bytes, &["q"], &mut KdfBudget::new()).unwrap();
+    assert_eq!((contents.items.len(), faults.len(), faults[0].code), (1, 1, "pass.wrong"));
 }
 
 #[test]
@@ -313,9 +339,18 @@ fn replace(bag: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 #[test]
 fn counts_and_depth_are_limited() {
     let certificate = certificate_bag(&any_certificate());
-    assert_eq!(code(&read_file(&[open(&vec![certificate.clone(); 50])])), "");
-    assert_eq!(code(&read_file(&[open(&vec![certificate.clone(); 51])])), "limit.cert_count");
+    // A trust store as Java's own; beside a key they are fewer, wherever in the file it stands.
+    assert_eq!(code(&read_file(&[open(&vec![certificate.clone(); 1000])])), "");
+    assert_eq!(code(&read_file(&[open(&vec![certificate.clone(); 1001])])), "limit.cert_count");
     let key = bag(1, any_key().pkcs8_der(), &[]);
+    let beside = |before: usize, after: usize| {
+        let bags = [vec![certificate.clone(); before], vec![key.clone()], vec![certificate.clone(); after]];
+        code(&read_file(&[open(&bags.concat())]))
+    };
+    assert_eq!(beside(30, 20), "");
+    for (before, after) in [(51, 0), (0, 51), (30, 21)] {
+        assert_eq!(beside(before, after), "limit.cert_count");
+    }
     assert_eq!(code(&read_file(&[open(&vec![key.clone(); 50])])), "");
     assert_eq!(code(&read_file(&[open(&vec![key; 51])])), "limit.key_count");
     let nested =

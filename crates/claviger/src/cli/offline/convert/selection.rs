@@ -85,6 +85,11 @@ fn choose_key<'a>(material: &'a Material, wish: &Wish<'_>) -> anyhow::Result<Res
     }))
 }
 
+/// Whether there is one private key that is meant.
+pub fn has_key(material: &Material, wanted: &str) -> bool {
+    named(material, wanted).is_ok_and(|chosen| chosen.key.is_some())
+}
+
 /// The private key that is meant; else the certificate that is, for forms without a key.
 fn named<'a>(material: &'a Material, wanted: &str) -> Result<Chosen<'a>, Refusal> {
     let mut ids: Vec<KeyId> = Vec::new();
@@ -258,6 +263,11 @@ impl Selection<'_> {
             known.unwrap_or_else(|| certificate.display_name())
         };
         self.chain.iter().map(|certificate| (name(certificate), certificate.clone())).collect()
+    }
+
+    /// What could not be used, and was not chosen.
+    pub fn refused(&self) -> &[Refusal] {
+        &self.material.left_out
     }
 
     /// Requests and revocation lists, for forms that have no room for them.
