@@ -25,6 +25,20 @@ pub(crate) fn session_of(app: &App, token: &TokenId) -> Result<Arc<Session>, Err
     app.sessions().session(token).ok_or_else(|| Error::TokenUnavailable { token: token.clone() })
 }
 
+/// The same for a token that somebody named: one that is not there is said to be that.
+pub(crate) async fn session_of_named(app: &App, token: &TokenId) -> Result<Arc<Session>, Error> {
+    if let Ok(session) = session_of(app, token) {
+        return Ok(session);
+    }
+    let named = token.clone();
+    app.read("token.named", move |tx| {
+        let known = store::token::find(tx, &named)?;
+        known.map(drop).ok_or_else(|| Error::not_found("token", &named))
+    })
+    .await?;
+    Err(Error::TokenUnavailable { token: token.clone() })
+}
+
 /// An open key, with the generation of sessions that it was opened in: a log-out or log-in since then ended it.
 type Opened = (u64, Arc<dyn Signer>);
 

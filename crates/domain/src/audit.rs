@@ -57,6 +57,8 @@ names! {
         CertificateComplete "certificate.complete",
         /// It was fetched and stored, or could not be.
         CertificateFetch "certificate.fetch",
+        /// A certificate got another friendly name.
+        CertificateRename "certificate.rename",
         /// A certificate was removed from view.
         CertificateRetire "certificate.retire",
         /// The default certificate was chosen.

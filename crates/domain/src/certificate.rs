@@ -124,6 +124,53 @@ pub fn plan_use(
     }
 }
 
+/// What needs a certificate that somebody may want to remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// Whether it is the factory certificate.
+    pub is_factory: bool,
+    /// Whether it is the default certificate.
+    pub is_default: bool,
+    /// The label of the issuer here whose CA it is.
+    pub authority: Option<String>,
+    /// The name of the lineage that serves it.
+    pub served: Option<String>,
+}
+
+/// Why a certificate is not removed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRemoved {
+    /// It is the last resort of the edge.
+    #[error("the factory certificate may not be removed")]
+    Factory,
+    /// It answers where no name fits.
+    #[error("this is the default certificate")]
+    Default,
+    /// It is part of every chain below it.
+    #[error("this is a certificate of the CA “{0}”")]
+    Authority(String),
+    /// A lineage serves it; where that may end with it, a person can accept that.
+    #[error("the lineage “{0}” serves this certificate")]
+    Served(String),
+}
+
+/// Decides whether a certificate may be removed from view.
+pub fn plan_removal(needed: &Needed) -> Result<(), NotRemoved> {
+    if needed.is_factory {
+        return Err(NotRemoved::Factory);
+    }
+    if needed.is_default {
+        return Err(NotRemoved::Default);
+    }
+    if let Some(issuer) = &needed.authority {
+        return Err(NotRemoved::Authority(issuer.clone()));
+    }
+    match &needed.served {
+        Some(lineage) => Err(NotRemoved::Served(lineage.clone())),
+        None => Ok(()),
+    }
+}
+
 /// Decides whether a new certificate becomes its lineage's current one by itself (DESIGN section 9). `names` are the
 /// lineage's: a name that is served must not vanish.
 pub fn plan_current(
@@ -136,5 +183,31 @@ pub fn plan_current(
     match before {
         Some(before) if new.certificate.not_after() <= before.not_after() => Err(NotCurrent::EndsEarlier),
         Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_needed_is_not_removed() {
+        let free = Needed { is_factory: false, is_default: false, authority: None, served: None };
+        assert_eq!(plan_removal(&free), Ok(()));
+        let kept = [
+            (Needed { is_factory: true, is_default: true, ..free.clone() }, NotRemoved::Factory),
+            (Needed { is_default: true, ..free.clone() }, NotRemoved::Default),
+            (
+                Needed { authority: Some("internal".to_owned()), ..free.clone() },
+                NotRemoved::Authority("internal".to_owned()),
+            ),
+            (
+                Needed { served: Some("shop".to_owned()), ..free.clone() },
+                NotRemoved::Served("shop".to_owned()),
+            ),
+        ];
+        for (needed, why) in kept {
+            assert_eq!(plan_removal(&needed), Err(why));
+        }
     }
 }

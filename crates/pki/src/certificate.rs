@@ -330,6 +330,17 @@ impl Certificate {
         self.0.issuer.matches(&issuer.0.subject) && ids.is_none_or(|(wanted, found)| wanted == found)
     }
 
+    /// Whether it says which certificate its issuer's is, and that is not this one (RFC 5280, 4.2.1.1): a CA that renewed
+    /// its certificate has the same name and key, and another serial number.
+    pub(crate) fn names_other_certificate(&self, issuer: &Certificate) -> bool {
+        let named = &self.0.extensions.authority_certificate;
+        let name = named.issuer.as_deref().and_then(|der| DistinguishedName::from_der(der).ok());
+        let is_other_name = name.is_some_and(|name| !name.matches(issuer.issuer()));
+        let is_other_serial =
+            named.serial.as_deref().is_some_and(|serial| unsigned(serial) != unsigned(issuer.serial()));
+        is_other_name || is_other_serial
+    }
+
     /// Whether clients would let it issue: `cA`, and keyCertSign where key usages are given. Old roots (version 1,
     /// no extensions at all) are let through, as clients do.
     pub(crate) fn may_issue(&self) -> bool {
@@ -383,6 +394,11 @@ impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Certificate({})", self.0.fingerprint)
     }
+}
+
+/// A number without the zeros before it.
+fn unsigned(octets: &[u8]) -> &[u8] {
+    &octets[octets.iter().take_while(|octet| **octet == 0).count()..]
 }
 
 #[cfg(test)]

@@ -157,6 +157,11 @@ pub fn by_key(tx: &Tx<'_>, key: &KeyId) -> Result<Vec<CertificateEntry>, Error> 
     )
 }
 
+/// How many certificates a key has.
+pub fn count_by_key(tx: &Tx<'_>, key: &KeyId) -> Result<i64, Error> {
+    tx.number("SELECT count(*) AS n FROM certificate WHERE key = $1", &[&key.0.as_slice()])
+}
+
 /// Some certificates of a key, the one that ends last first.
 pub fn some_by_key(tx: &Tx<'_>, key: &KeyId, limit: u32) -> Result<Vec<CertificateEntry>, Error> {
     tx.rows(

@@ -10,11 +10,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use app::certificate::File;
-use axum::body::Body as Stream;
+use axum::body::{Body as Stream, BodyDataStream};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
@@ -32,6 +32,10 @@ pub const MAX_BODY: usize = 50 * 1024;
 pub const MAX_UPLOAD: usize = 10 * 1024 * 1024;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// After so long without a byte nobody is sending any more.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Bytes that are read and not kept, of a body that is too large, before it is answered: five files at their limit.
+const MOST_READ_AWAY: usize = 5 * MAX_UPLOAD;
 
 /// JSON of the type `T`, at most [`MAX_BODY`].
 pub struct Body<T>(pub T);
@@ -215,7 +219,11 @@ pub(crate) fn wrong_type(wanted: &str) -> Problem {
 }
 
 pub(crate) fn too_large(limit: usize) -> Problem {
-    let what = format!("the body has more than {} KB", limit / 1024);
+    let size = match limit / 1024 {
+        small @ ..1024 => format!("{small} KB"),
+        large => format!("{} MB", large / 1024),
+    };
+    let what = format!("what was sent has more than {size} in all");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "input.too_large", what, "Send less at once.")
 }
 
@@ -227,19 +235,50 @@ pub(crate) async fn read_all(
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let announced =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_large(limit));
+    let mut chunks = stream.into_data_stream();
+    let read = match announced.filter(|length| *length > limit) {
+        Some(_) => Err(too_large(limit)),
+        None => {
+            let collected = collect(&mut chunks, limit, announced.unwrap_or(0));
+            tokio::time::timeout(PATIENCE, collected).await.unwrap_or_else(|_| Err(slow()))
+        }
+    };
+    if read.as_ref().is_err_and(|problem| problem.status == StatusCode::PAYLOAD_TOO_LARGE) {
+        read_away(parts, &mut chunks).await;
     }
-    let read = tokio::time::timeout(PATIENCE, collect(stream, limit, announced.unwrap_or(0)));
-    read.await.unwrap_or_else(|_| {
-        let what = "the body did not arrive within 30 seconds";
-        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "input.slow", what, "Send it again, faster."))
-    })
+    read
 }
 
-async fn collect(stream: Stream, limit: usize, expected: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+fn slow() -> Problem {
+    let what = "the body did not arrive within 30 seconds";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "input.slow", what, "Send it again, faster.")
+}
+
+/// Reads what is too much and keeps nothing of it: a connection that is closed with bytes unread is reset, and who still
+/// sends would see that in place of the answer. Nobody has to send it who asks first (RFC 9110, 10.1.1).
+async fn read_away(parts: &Parts, chunks: &mut BodyDataStream) {
+    let asks_first = parts.headers.get(EXPECT).is_some_and(|value| value.as_bytes().starts_with(b"100-"));
+    if asks_first {
+        return;
+    }
+    let rest = async {
+        let mut left = MOST_READ_AWAY;
+        // Whoever pauses waits for the answer.
+        while let Ok(Some(Ok(chunk))) = tokio::time::timeout(PAUSE, chunks.next()).await {
+            let Some(less) = left.checked_sub(chunk.len()) else { break };
+            left = less;
+        }
+    };
+    // Whoever takes longer, or sends more, is answered all the same.
+    let _ = tokio::time::timeout(PATIENCE, rest).await;
+}
+
+async fn collect(
+    chunks: &mut BodyDataStream,
+    limit: usize,
+    expected: usize,
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected));
-    let mut chunks = stream.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| {
             Problem::bad_request("input.cut_off", "the body ended before it was complete", "Send it again.")

@@ -7,11 +7,12 @@ mod export;
 pub mod factory;
 pub mod import;
 mod list;
+mod rename;
 mod retire;
 mod self_sign;
 
 use domain::Moment;
-use domain::certificate::CertificateEntry;
+use domain::certificate::{CertificateEntry, Needed};
 use domain::lineage::Lineage;
 use domain::target::EndpointSeen;
 use pki::chain::Chain;
@@ -32,6 +33,7 @@ pub use export::{
 pub(crate) use import::Previews;
 pub use import::{Import, ImportFile, Imported, Preview, PreviewHash, Taken, Wishes, import, preview};
 pub use list::{find, list};
+pub use rename::rename;
 pub use retire::{Consequences, retire};
 pub use self_sign::{NewSelfSigned, SelfSigned, self_sign};
 
@@ -54,10 +56,25 @@ pub struct CertificateView {
     pub is_default: bool,
     /// Whether it is the factory certificate, which cannot be removed.
     pub is_factory: bool,
+    /// The label of the issuer here whose CA it is.
+    pub authority: Option<String>,
     /// What was seen of its lineage from outside; only where one certificate is asked for.
     pub endpoints: Vec<EndpointSeen>,
     /// The certificates of its lineage; only where one certificate is asked for.
     pub history: Vec<CertificateEntry>,
+}
+
+impl CertificateView {
+    /// What needs it, for [`domain::certificate::plan_removal`].
+    pub fn needed(&self) -> Needed {
+        let name = || self.lineage.as_ref().map(|lineage| lineage.name.clone()).unwrap_or_default();
+        Needed {
+            is_factory: self.is_factory,
+            is_default: self.is_default,
+            authority: self.authority.clone(),
+            served: self.is_current.then(name),
+        }
+    }
 }
 
 /// Builds the view of one row: chain and findings are computed, never stored.
@@ -79,11 +96,16 @@ pub(crate) fn view_among(
         None => None,
     };
     let fingerprint = entry.fingerprint();
+    let authority = match entry.certificate.is_ca() {
+        true => store::issuer::of_authority(tx, &fingerprint)?.map(|issuer| issuer.label),
+        false => None,
+    };
     let chosen = |name| setting::fingerprint(tx, name).map(|chosen| chosen == Some(fingerprint));
     Ok(CertificateView {
         is_current: store::lineage::of_current(tx, &fingerprint)?.is_some(),
         is_default: chosen(setting::DEFAULT_CERTIFICATE)?,
         is_factory: chosen(setting::FACTORY_CERTIFICATE)?,
+        authority,
         entry,
         findings,
         chain,

@@ -1,11 +1,10 @@
 //! Remove a certificate from view. Its key is kept.
 
-use domain::Authorized;
 use domain::audit::{Action, Event};
-use domain::certificate::{CertificateEntry, CertificateState};
+use domain::certificate::{CertificateEntry, CertificateState, NotRemoved, plan_removal};
 use domain::issuer::IssuerKind;
-use domain::lineage::Lineage;
 use domain::permission::uses;
+use domain::{Authorized, Moment};
 use pki::Fingerprint;
 use store::Tx;
 
@@ -35,22 +34,10 @@ pub async fn retire(
             let entry =
                 store::certificate::find(tx, &id)?.ok_or_else(|| Error::not_found("certificate", id))?;
             let view = super::view(tx, entry, now)?;
-            if view.is_factory {
-                let what = "the factory certificate may not be removed";
-                return Err(Error::conflict(
-                    "certificate.factory",
-                    what,
-                    "Choose another default; this one may stay.",
-                ));
-            }
-            if view.is_default {
-                let what = "this is the default certificate";
-                return Err(Error::conflict("certificate.default", what, "Choose another default first."));
-            }
-            refuse_own_authority(tx, &id)?;
-            if let Some(lineage) = store::lineage::of_current(tx, &id)? {
-                refuse_served(tx, &lineage, &id, consequences)?;
-                lineage::retire_in(tx, &lineage.id, now)?;
+            match (plan_removal(&view.needed()), consequences) {
+                (Ok(()), _) => {}
+                (Err(NotRemoved::Served(_)), Consequences::Accept) => end_lineage(tx, &id, now)?,
+                (Err(why), _) => return Err(refused(&why)),
             }
             store::certificate::set_state(tx, &id, CertificateState::Retired)?;
             act::record(tx, &event)
@@ -62,34 +49,28 @@ pub async fn retire(
     .await
 }
 
-/// The certificates of our own CAs are part of every chain below them.
-fn refuse_own_authority(tx: &Tx<'_>, id: &Fingerprint) -> Result<(), Error> {
-    match store::issuer::of_authority(tx, id)? {
-        None => Ok(()),
-        Some(issuer) => {
-            let what = format!("this is a certificate of the CA “{}”", issuer.label);
-            let repair =
-                "It stays for the chains of what that issued. Withdraw the issuer if it shall issue no more.";
-            Err(Error::conflict("certificate.authority", what, repair))
-        }
-    }
+/// Says why it stays, and what can be done instead.
+fn refused(why: &NotRemoved) -> Error {
+    let (code, repair) = match why {
+        NotRemoved::Factory => ("certificate.factory", "Choose another default; this one may stay."),
+        NotRemoved::Default => ("certificate.default", "Choose another default first."),
+        NotRemoved::Authority(_) => (
+            "certificate.authority",
+            "It stays for the chains of what that issued. Withdraw the issuer if it shall issue no more.",
+        ),
+        NotRemoved::Served(_) => ("certificate.in_use", "Remove the lineage first."),
+    };
+    Error::conflict(code, why.to_string(), repair)
 }
 
-/// A lineage that an imported or self-signed certificate founded may end with its only certificate; any other is removed
-/// on purpose.
-fn refuse_served(
-    tx: &Tx<'_>,
-    lineage: &Lineage,
-    id: &Fingerprint,
-    consequences: Consequences,
-) -> Result<(), Error> {
-    let what = format!("the lineage “{}” serves this certificate", lineage.name);
-    let in_use = |what| Err(Error::conflict("certificate.in_use", what, "Remove the lineage first."));
-    if consequences == Consequences::Refuse {
-        return in_use(what);
-    }
+/// Ends the lineage that serves a certificate. One that an imported or self-signed certificate founded may end with its
+/// only certificate; any other is removed on purpose.
+fn end_lineage(tx: &Tx<'_>, id: &Fingerprint, now: Moment) -> Result<(), Error> {
+    let lineage = store::lineage::of_current(tx, id)?.ok_or_else(|| Error::not_found("lineage", id))?;
+    let what = NotRemoved::Served(lineage.name.clone());
     if store::issuer::find(tx, &lineage.issuer)?.is_some_and(|issuer| issuer.kind == IssuerKind::Internal) {
-        return in_use(format!("{what} and renews it by itself"));
+        let what = format!("{what} and renews it by itself");
+        return Err(Error::conflict("certificate.in_use", what, "Remove the lineage first."));
     }
     let of_lineage = store::certificate::of_lineage(tx, &lineage.id)?;
     let is_other =
@@ -98,5 +79,5 @@ fn refuse_served(
         let repair = "Use another certificate for it first, or remove the lineage.";
         return Err(Error::conflict("certificate.in_use", format!("{what} and has others"), repair));
     }
-    Ok(())
+    lineage::retire_in(tx, &lineage.id, now)
 }

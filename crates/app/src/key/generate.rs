@@ -14,7 +14,7 @@ use store::Tx;
 use token::Session;
 
 use crate::key::refuse_known_bad;
-use crate::signing::session_of;
+use crate::signing::session_of_named;
 use crate::{App, Error, act};
 
 /// What is asked for.
@@ -62,7 +62,7 @@ pub async fn generate(
 /// Makes a key on a thread of its own (an RSA key takes a second), without storing it.
 pub(crate) async fn make(app: &App, input: &NewKey, usage: Option<KeyUsage>) -> Result<MadeKey, Error> {
     let label = parse_label(&input.label)?;
-    let session = session_of(app, &input.token)?;
+    let session = session_of_named(app, &input.token).await?;
     let exportable = input.exportable.unwrap_or_else(|| exportable_by_default(usage));
     let (algorithm, random, now) = (input.algorithm, app.random_source(), app.now());
     let generated = app.blocking(move || session.generate(algorithm, exportable, &*random)).await?;

@@ -15,7 +15,7 @@ use store::Tx;
 
 use crate::{Error, naming};
 
-pub(crate) use crate::signing::session_of;
+pub(crate) use crate::signing::{session_of, session_of_named};
 pub use export::export;
 pub(crate) use export::{Leaving, refuse_untypable, take_out};
 pub(crate) use generate::{MadeKey, describe, insert, make, make_signer};
@@ -25,6 +25,9 @@ pub use list::{find, list, rows};
 pub use retire::{destroy_expired, restore, retire};
 pub use update::{KeyChange, update};
 
+/// Certificates that are shown of a key, at most: a renewal each week gives so many in two years, an import ten thousand.
+pub const SHOWN: u32 = 100;
+
 /// A key with its CSRs and certificates.
 #[derive(Clone, Debug)]
 pub struct KeyView {
@@ -32,8 +35,10 @@ pub struct KeyView {
     pub key: Key,
     /// Its CSRs, the newest first.
     pub csrs: Vec<CsrEntry>,
-    /// Its certificates, the newest first.
+    /// Its certificates, the one that ends last first; at most [`SHOWN`].
     pub certificates: Vec<CertificateEntry>,
+    /// How many certificates it has besides.
+    pub more_certificates: usize,
 }
 
 /// Refuses a key that is not for TLS: CAs, accounts, SIGN and AUTH keys are not this permission's.
@@ -74,8 +79,15 @@ pub(crate) fn refuse_to_serve_with(tx: &Tx<'_>, id: &KeyId) -> Result<(), Error>
 
 pub(crate) fn with_children(tx: &Tx<'_>, key: Key) -> Result<KeyView, Error> {
     let csrs = store::csr::of_key(tx, &key.id)?;
-    let certificates = store::certificate::by_key(tx, &key.id)?;
-    Ok(KeyView { key, csrs, certificates })
+    let certificates = store::certificate::some_by_key(tx, &key.id, SHOWN)?;
+    let more_certificates = match certificates.len() < SHOWN as usize {
+        true => 0,
+        false => {
+            let all = store::certificate::count_by_key(tx, &key.id)?;
+            usize::try_from(all).unwrap_or_default().saturating_sub(certificates.len())
+        }
+    };
+    Ok(KeyView { key, csrs, certificates, more_certificates })
 }
 
 /// The label for a key; if another one has it, a longer one.

@@ -22,12 +22,24 @@ pub(super) struct Extensions {
     pub(super) extended_usages: Vec<String>,
     pub(super) subject_key_id: Option<Vec<u8>>,
     pub(super) authority_key_id: Option<Vec<u8>>,
+    /// Which certificate its issuer's is, where that is said beside the key identifier.
+    pub(super) authority_certificate: AuthorityCertificate,
     pub(super) ca_issuer_urls: Vec<String>,
     pub(super) ocsp_urls: Vec<String>,
     pub(super) crl_urls: Vec<String>,
     /// Critical, and unknown to us: dotted identifiers.
     pub(super) unknown_critical: Vec<String>,
     pub(super) oddities: Oddities,
+}
+
+/// The certificate of an issuer, by who issued that and its serial number (RFC 5280, 4.2.1.1). Nobody needs it to
+/// validate a path, so what is malformed in it counts as absent.
+#[derive(Default)]
+pub(super) struct AuthorityCertificate {
+    /// The Name, in DER.
+    pub(super) issuer: Option<Vec<u8>>,
+    /// The INTEGER's octets.
+    pub(super) serial: Option<Vec<u8>>,
 }
 
 /// What is well-formed and yet keeps clients away.
@@ -134,7 +146,9 @@ impl Extensions {
                 self.oddities.allows_nothing = self.extended_usages.is_empty();
             }
             Known::SubjectKeyId => self.subject_key_id = Some(only(value, tag::OCTET_STRING)?.value.to_vec()),
-            Known::AuthorityKeyId => self.authority_key_id = read_authority_key_id(checked(value)?)?,
+            Known::AuthorityKeyId => {
+                (self.authority_key_id, self.authority_certificate) = read_authority_key_id(checked(value)?)?;
+            }
             Known::NameConstraints => count_subtrees(checked(value)?)?,
             Known::AuthorityAccess => self.read_access(checked(value)?)?,
             Known::CrlPoints => self.crl_urls.extend(read_crl_points(checked(value)?)?),
@@ -285,9 +299,23 @@ fn wants_stapling(value: &[u8]) -> bool {
         .any(|feature| STATUS_REQUESTS.contains(&feature.value))
 }
 
-fn read_authority_key_id(value: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+fn read_authority_key_id(value: &[u8]) -> Result<(Option<Vec<u8>>, AuthorityCertificate), Refusal> {
     let mut fields = Reader::new(only(value, tag::SEQUENCE)?.value);
-    Ok(fields.optional(tag::context(0))?.map(|id| id.value.to_vec()))
+    let id = fields.optional(tag::context(0))?.map(|id| id.value.to_vec());
+    let names = fields.optional(tag::constructed(1)).ok().flatten();
+    let serial = fields.optional(tag::context(2)).ok().flatten();
+    let certificate = AuthorityCertificate {
+        issuer: names.and_then(|names| first_directory_name(names.value)),
+        serial: serial.map(|serial| serial.value.to_vec()),
+    };
+    Ok((id, certificate))
+}
+
+/// The first directoryName among GeneralNames, in DER.
+fn first_directory_name(names: &[u8]) -> Option<Vec<u8>> {
+    let mut names = Reader::new(names);
+    let found = std::iter::from_fn(|| names.any().ok()).find(|name| name.tag == tag::constructed(4))?;
+    Some(found.value.to_vec())
 }
 
 /// NameConstraints (RFC 5280, 4.2.1.10): only how many, so that whoever applies them can do so in bounded time.

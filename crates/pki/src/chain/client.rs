@@ -18,6 +18,8 @@ const FOLLOWERS: &str =
 const WITHOUT_SHA1: &str = "Chrome, Firefox, Safari, Go, Java and OpenSSL 3";
 /// They apply the extended key usage of a CA to what it issued.
 const NESTING: &str = "Windows, Chrome, Firefox, Go and OpenSSL";
+/// They compare the issuer and serial number in an authority key identifier with the certificate above.
+const COMPARING: &str = "OpenSSL, and what is built on it,";
 /// They count for every CA, also one that an administrator added.
 const APPLE: &str = "Apple's systems";
 
@@ -46,6 +48,7 @@ pub(super) fn findings(chain: &Chain, now: UnixTime, budget: &mut Budget) -> Vec
     obstacles.extend(wrong_usage(chain, leaf));
     obstacles.extend(short_path(chain));
     obstacles.extend(long_life(leaf));
+    obstacles.extend(other_certificate(chain));
     let fault = fault(chain, leaf, budget).and_then(refused_by_everybody);
     obstacles.into_iter().map(Finding::from).chain(fault).collect()
 }
@@ -134,6 +137,23 @@ fn short_path(chain: &Chain) -> Option<Obstacle<'_>> {
         below += u32::from(!member.is_self_issued());
     }
     None
+}
+
+/// A certificate says by issuer and serial number which certificate its CA has, and that is another one: the CA renewed its
+/// own since, or there is a cross-sign.
+fn other_certificate(chain: &Chain) -> Option<Obstacle<'_>> {
+    let mut pairs = chain.served.iter().zip(cas(chain));
+    let (member, issuer) = pairs.find(|(member, issuer)| member.names_other_certificate(issuer))?;
+    Some(Obstacle {
+        clients: COMPARING,
+        why: format!(
+            "{} says by issuer and serial number that another certificate of {} issued it than the one here",
+            member.display_name(),
+            issuer.display_name()
+        ),
+        member,
+        repair: "Import that certificate of the CA, or ask the CA for one that names its key alone.",
+    })
 }
 
 /// What others tell of the certificates, or [`findings`] by itself.

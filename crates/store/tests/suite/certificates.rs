@@ -20,6 +20,10 @@ fn stored(tx: &Tx) -> Result<(), Error> {
     assert!(!certificate::insert(tx, &world::entry(world::leaf(1), "again"))?, "it is there already");
     assert_eq!(certificate::find(tx, &one.fingerprint())?, Some(one.clone()));
     assert_eq!(certificate::by_key(tx, &one.key())?, [two.clone(), one.clone()]);
+    assert_eq!(
+        (certificate::count_by_key(tx, &one.key())?, certificate::count_by_key(tx, &root.key())?),
+        (2, 1)
+    );
     assert_eq!(certificate::issuers_named(tx, one.certificate.issuer().der())?, [world::root()]);
     assert_eq!(certificate::issuers_named(tx, one.certificate.subject().der())?, [], "leaves issue nothing");
     assert_eq!(certificate::others_named(tx, one.certificate.subject().der())?.len(), 2);

@@ -206,6 +206,14 @@ wire::made_from_a_key! {
     }
 }
 
+/// What is to change about a certificate.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateChange {
+    /// The friendly name: 1 to 100 characters.
+    friendly_name: String,
+}
+
 /// A self-signed certificate that was just made.
 #[derive(Serialize, ToSchema)]
 pub struct SelfSignedJson {
@@ -263,6 +271,16 @@ pub async fn self_sign(
     let location = format!("/api/v1/certificates/{}", made.view.entry.fingerprint());
     let added_name = made.added_name.map(|name| name.to_string());
     Ok(created(location, SelfSignedJson { certificate: json(&made.view), added_name }))
+}
+
+/// `PATCH /certificates/{hash}`
+pub async fn rename(
+    State(web): State<Web>,
+    by: Permit<uses::ManageTlsCertificates>,
+    Id(id): Id<Fingerprint>,
+    Body(input): Body<CertificateChange>,
+) -> Result<Json<CertificateJson>, Problem> {
+    Ok(Json(json(&app::certificate::rename(web.app(), &by, &id, &input.friendly_name).await?)))
 }
 
 /// `DELETE /certificates/{hash}`

@@ -43,7 +43,7 @@ pub struct ImportJson {
     files: Vec<Secret>,
     /// The passphrase of what is encrypted in them.
     passphrase: Option<Secret>,
-    /// Passphrases, where the files need different ones; each file is tried with each.
+    /// Passphrases, where files, or a store and its key, need different ones; whatever is encrypted is tried with each.
     #[serde(default)]
     passphrases: Vec<Secret>,
     /// The friendly name; that of its request, file or key, or its common name, if left out.
@@ -74,7 +74,7 @@ pub struct ImportForm {
     files: Vec<u8>,
     /// A text with PEM in it; may be repeated.
     pasted: Option<String>,
-    /// A passphrase of what is encrypted in the files; may be repeated, and each file is tried with each.
+    /// A passphrase of what is encrypted in the files; may be repeated, and whatever is encrypted is tried with each.
     #[schema(value_type = Option<Secret>)]
     passphrase: Option<String>,
     /// The friendly name; that of its request, file or key, or its common name, if left out.

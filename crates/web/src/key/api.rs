@@ -83,8 +83,11 @@ pub struct PrivateKey {
     exported_at: Option<String>,
     /// Its CSRs.
     csrs: Vec<KeyCsr>,
-    /// Its certificates.
+    /// Its certificates, the one that ends last first; at most 100.
     certificates: Vec<KeyCertificate>,
+    /// How many certificates it has besides; left out where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more_certificates: Option<usize>,
 }
 
 /// A CSR of a key.
@@ -262,7 +265,8 @@ pub(crate) fn wrong_form(field: &str, words: &str) -> Problem {
 fn json(view: KeyView) -> PrivateKey {
     let csrs = view.csrs.iter().map(csr).collect();
     let certificates = view.certificates.iter().map(certificate).collect();
-    PrivateKey { csrs, certificates, ..childless(view.key) }
+    let more_certificates = Some(view.more_certificates).filter(|more| *more > 0);
+    PrivateKey { csrs, certificates, more_certificates, ..childless(view.key) }
 }
 
 fn childless(key: Key) -> PrivateKey {
@@ -281,6 +285,7 @@ fn childless(key: Key) -> PrivateKey {
         exported_at: key.exported.map(|at| at.to_string()),
         csrs: Vec::new(),
         certificates: Vec::new(),
+        more_certificates: None,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::page::rows::{
     CertificateLine, CsrLine, durability_words, exportable_words, key_badge, usage_words,
 };
 use crate::page::simple::Simple;
-use crate::page::when::When;
+use crate::page::when::{When, counted};
 use crate::page::words::safe;
 use crate::page::{Entered, Flash, Frame, Input, Page, Place, Visit, go, render};
 
@@ -40,6 +40,8 @@ struct KeyPage {
     can_request: bool,
     csrs: Vec<CsrLine>,
     certificates: Vec<CertificateLine>,
+    /// How many certificates more there are; empty where all are shown.
+    more: String,
     label: Input,
     /// None where it may leave nowhere already.
     lower: Option<Input>,
@@ -76,6 +78,10 @@ pub async fn show(visit: Visit<uses::ViewKeys>, Id(id): Id<KeyId>) -> Page {
         can_request: can_request(key),
         csrs: view.csrs.iter().map(|csr| CsrLine::new(csr, now)).collect(),
         certificates: view.certificates.iter().map(|entry| CertificateLine::new(entry, now)).collect(),
+        more: match view.more_certificates {
+            0 => String::new(),
+            more => format!("{} more, which end earlier.", counted(more as u64, "certificate")),
+        },
         label: Input::line("label", "Friendly Name").value(&key.label).needed(),
         lower: lower_input(key),
     })

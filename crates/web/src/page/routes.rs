@@ -80,6 +80,10 @@ fn certificates(routes: Routes) -> Routes {
         .add(Row::get("/certificates/{id}/certificate.pem", P::ExportCertificate), c::export::pem)
         .add(Row::get("/certificates/{id}/certificate.cer", P::ExportCertificate), c::export::der)
         .add(
+            Row::post("/certificates/{id}/name", P::ManageTlsCertificates, A::CertificateRename),
+            c::show::rename,
+        )
+        .add(
             Row::post("/certificates/{id}/default", P::ManageTlsCertificates, A::CertificateDefault),
             c::set_default,
         )

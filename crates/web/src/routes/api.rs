@@ -341,6 +341,13 @@ fn deeds(routes: Routes) -> Routes {
     use certificate::api as c;
     routes
         .add(
+            Row::patch("/api/v1/certificates/{hash}", P::ManageTlsCertificates, A::CertificateRename)
+                .says("Names a certificate.")
+                .takes::<c::CertificateChange>()
+                .answers::<c::CertificateJson>(200),
+            c::rename,
+        )
+        .add(
             Row::delete("/api/v1/certificates/{hash}", P::ManageTlsCertificates, A::CertificateRetire)
                 .says("Removes a certificate from view.")
                 .answers_nothing(204),

@@ -43,3 +43,42 @@ async fn things_are_called_by_their_names_with_the_id_beside_them() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_certificate_is_called_as_somebody_wants() {
+    let house = House::new().await;
+    let key = house.key(&[Role::ServiceAdministrator]).await;
+    let wanted = json!({ "friendly_name": "box", "names": ["box.example"], "days": 30 });
+    let made = house.call("POST", "/api/v1/certificates/self-signed", &key, wanted).await.json();
+    let hash = made["certificate"]["hash"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/certificates/{hash}");
+    let rename = async |name: &str| house.call("PATCH", &path, &key, json!({ "friendly_name": name })).await;
+    let renamed = rename(" the old box ").await;
+    assert_eq!((renamed.status.as_u16(), &renamed.json()["friendly_name"]), (200, &json!("the old box")));
+    for (name, code) in
+        [("", "name.empty"), ("a\nb", "name.control_char"), (&"a".repeat(101), "name.too_long")]
+    {
+        assert_eq!(rename(name).await.code(), code);
+    }
+    let unknown = format!("/api/v1/certificates/{}", "0".repeat(64));
+    let answer = house.call("PATCH", &unknown, &key, json!({ "friendly_name": "x" })).await;
+    assert_eq!(answer.status.as_u16(), 404);
+
+    let browser = house.log_in().await;
+    let post = async |name: &str| {
+        let form = format!("_csrf={}&name={name}", browser.csrf);
+        let head = browser.request("POST", &format!("/certificates/{hash}/name"), "");
+        let head = head.header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        house.send(head.body(Body::from(form)).unwrap()).await
+    };
+    let refused = post("+").await;
+    assert_eq!(refused.status.as_u16(), 400, "{}", String::from_utf8_lossy(&refused.bytes));
+    let done = post("%3Cb%3Ebox").await;
+    assert_eq!(
+        (done.status.as_u16(), done.header("location")),
+        (303, format!("/certificates/{hash}").as_str())
+    );
+    let list = house.send(browser.request("GET", "/certificates", "").body(Body::empty()).unwrap()).await;
+    assert!(String::from_utf8(list.bytes).unwrap().contains("&#60;b&#62;box"));
+    assert_eq!(house.call("GET", &path, &key, json!(null)).await.json()["friendly_name"], "<b>box");
+}

@@ -1,10 +1,15 @@
 //! The nouns of our own API, from the request to what comes back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::body::Body;
 use domain::Role;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::{Method, StatusCode};
+use pki::format::pem_write;
 use serde_json::{Value, json};
+use testkit::{Authority, TestSigner};
 
 use super::*;
 
@@ -202,6 +207,61 @@ async fn an_upload_over_ten_megabytes_is_cut_off() {
     let body = Body::from(vec![b'a'; 10 * 1024 * 1024 + 1]);
     let answer = house.send(head.header(CONTENT_TYPE, "application/octet-stream").body(body).unwrap()).await;
     assert_eq!((answer.status.as_u16(), answer.header("connection")), (413, "close"));
+    assert!(
+        answer.json()["detail"].as_str().unwrap().contains("more than 10 MB in all"),
+        "{}",
+        answer.json()
+    );
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_read_away_so_that_its_sender_hears_why() {
+    let house = House::new().await;
+    let caller = Caller::officer(&house).await;
+    for (announced, asks_first, wanted) in [(true, false, 50), (false, false, 50), (true, true, 0)] {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counting = Arc::clone(&taken);
+        let chunks = (0..50).map(move |_| {
+            counting.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::convert::Infallible>(vec![b'a'; 1024 * 1024])
+        });
+        let chunks = futures_util::stream::iter(chunks);
+        let mut head = request("POST", "/api/v1/certificates").header(AUTHORIZATION, &caller.key);
+        if announced {
+            head = head.header(CONTENT_LENGTH, 50 * 1024 * 1024);
+        }
+        if asks_first {
+            head = head.header(EXPECT, "100-continue");
+        }
+        let head = head.header(CONTENT_TYPE, "application/octet-stream");
+        let answer = house.send(head.body(Body::from_stream(chunks)).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), taken.load(Ordering::Relaxed)), (413, wanted));
+    }
+}
+
+#[tokio::test]
+async fn of_a_key_with_many_certificates_the_newest_are_shown_and_the_others_counted() {
+    let house = House::new().await;
+    let (caller, browser) = (Caller::officer(&house).await, house.log_in().await);
+    let (signer, authority) = (TestSigner::ec(), Authority::new());
+    let certificates = |range: std::ops::Range<usize>| -> String {
+        let issue = |number| authority.issue(&[&format!("host-{number}.example")], &signer);
+        range.map(|number| pem_write::certificate(issue(number).der())).collect()
+    };
+    let key = pem_write::private_key(&signer.private_key());
+    let first = json!({ "files": [certificates(0..1), key.as_str()] });
+    let first = caller.make("/api/v1/certificates", first).await;
+    caller.make("/api/v1/certificates", json!({ "files": [certificates(1..103)] })).await;
+    house.fixture.run_due().await.unwrap();
+    let id = first["keys"][0].as_str().unwrap();
+    let shown = caller.get(&format!("/api/v1/private-keys/{id}")).await.json();
+    assert_eq!(
+        (shown["certificates"].as_array().unwrap().len(), &shown["more_certificates"]),
+        (100, &json!(3))
+    );
+    let page = browser.request("GET", &format!("/keys/{id}"), "").body(Body::empty()).unwrap();
+    let page = String::from_utf8(house.send(page).await.bytes).unwrap();
+    assert!(page.contains("3 certificates more, which end earlier."), "{page}");
 }
 
 #[tokio::test]

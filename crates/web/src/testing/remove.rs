@@ -90,5 +90,22 @@ async fn what_a_ca_of_ours_renews_and_what_chains_need_stays() {
         assert_eq!(default, (409, "wrong_key_usage".to_owned()));
         let removed = status(&house, "DELETE", &path, &key).await;
         assert_eq!(removed, (409, "certificate.authority".to_owned()));
+        let shown = shown(&house, &browser, ca["hash"].as_str().unwrap()).await;
+        assert!(!shown.contains("/certificates/remove?id="), "{shown}");
+        assert!(shown.contains("it stays for the chains of what that issued"), "{shown}");
     }
+    // Nobody's CA, brought for chains, goes as it came.
+    let pem = pem_write::certificate(Authority::new().intermediate.der());
+    let head = request("POST", "/api/v1/certificates").header(AUTHORIZATION, &key);
+    let head = head.header(CONTENT_TYPE, "application/x-pem-file");
+    let stranger = house.send(head.body(Body::from(pem)).unwrap()).await.json()["certificates"][0].clone();
+    let hash = stranger["hash"].as_str().unwrap();
+    assert!(shown(&house, &browser, hash).await.contains(&format!("/certificates/remove?id={hash}")));
+    let path = format!("/api/v1/certificates/{hash}");
+    assert_eq!(status(&house, "DELETE", &path, &key).await.0, 204);
+}
+
+async fn shown(house: &House, browser: &Browser, hash: &str) -> String {
+    let page = browser.request("GET", &format!("/certificates/{hash}"), "").body(Body::empty()).unwrap();
+    String::from_utf8(house.send(page).await.bytes).unwrap()
 }

@@ -53,6 +53,7 @@ POST   /api/v1/certificates/export             SYV
 GET    /api/v1/certificates/{hash}             SYRVO
 GET    /api/v1/certificates/{hash}/file        SYV
 POST   /api/v1/certificates/{hash}/export      S
+PATCH  /api/v1/certificates/{hash}             SYV
 DELETE /api/v1/certificates/{hash}             SYV
 PUT    /api/v1/certificates/{hash}/default     SYV
 PUT    /api/v1/certificates/{hash}/activate    SYV
@@ -125,6 +126,7 @@ GET      /certificates/{id}                     SYRVO
 GET,POST /certificates/{id}/export              SYV
 GET      /certificates/{id}/certificate.pem     SYV
 GET      /certificates/{id}/certificate.cer     SYV
+POST     /certificates/{id}/name                SYV
 POST     /certificates/{id}/default             SYV
 POST     /certificates/{id}/activate            SYV
 POST     /certificates/{id}/complete            SYV

@@ -172,7 +172,8 @@ async fn sheet(visit: &Visit<uses::ViewKeys>, asked: &Asked) -> Result<Option<Re
 fn key_row(view: &KeyView, now: Moment) -> KeyRow {
     let key = &view.key;
     let newest = view.certificates.iter().take(NEWEST);
-    let others = view.csrs.len().saturating_sub(NEWEST) + view.certificates.len().saturating_sub(NEWEST);
+    let certificates = view.certificates.len() + view.more_certificates;
+    let others = view.csrs.len().saturating_sub(NEWEST) + certificates.saturating_sub(NEWEST);
     KeyRow {
         id: key.id.to_string(),
         label: safe(&key.label),

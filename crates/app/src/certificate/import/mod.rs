@@ -50,7 +50,7 @@ pub const MOST: usize = pki::format::MAX_CERTIFICATES;
 pub struct Import {
     /// The files, in any order; their content decides what they are.
     pub files: Vec<ImportFile>,
-    /// The passphrases of what is encrypted in them; each file is tried with each, within one budget.
+    /// The passphrases of what is encrypted in them; all of it is tried with each, within one budget.
     pub passphrases: Vec<Zeroizing<String>>,
     /// How it shall be kept.
     pub wishes: Wishes,

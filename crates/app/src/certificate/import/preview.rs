@@ -97,7 +97,7 @@ pub(super) async fn look(app: &App, brought: &Arc<Brought>, wishes: Wishes) -> R
     };
     let is_new_key = matches!(plan.key, Some(super::KeyPlan::Stored(..)));
     let closed = match is_new_key {
-        true => key::session_of(app, &wishes.token).err(),
+        true => key::session_of_named(app, &wishes.token).await.err(),
         false => None,
     };
     let refusal = refused.or(unplanned).or(closed);

@@ -35,7 +35,7 @@ fn of_key(wishes: &Wishes, key: &Key) -> Vec<Finding> {
     }
     if wishes.friendly_name.as_ref().is_some_and(|wanted| wanted != label) {
         let what = format!("the private key is here already under the name “{label}”, and keeps it");
-        say(what, "Rename it with: claviger key rename NAME NEW".to_owned());
+        say(what, "Rename it on its page, or with: claviger key rename NAME NEW".to_owned());
     }
     // The token that is taken if none is named is no wish.
     if wishes.token != TokenId::system() && wishes.token != *token {
@@ -53,7 +53,7 @@ fn of_certificates(wanted: &str, steps: &[Step]) -> Option<Finding> {
     });
     let name = known.next()?.entry.friendly_name.as_str();
     let what = format!("the certificate is here already under the name “{name}”, and keeps it");
-    Some(finding(what, name, "Rename it on its page.".to_owned()))
+    Some(finding(what, name, "Rename it on its page, or with: claviger cert rename NAME NEW".to_owned()))
 }
 
 fn finding(what: String, place: &str, repair: String) -> Finding {

@@ -12,7 +12,7 @@ use super::plan::{Fate, KeyPlan, Plan, Series, Standing, Step};
 use super::{Brought, Imported, Wishes};
 use crate::certificate::{CertificateView, make_current, view_among};
 use crate::chains::Chains;
-use crate::key::{MadeKey, describe, session_of};
+use crate::key::{MadeKey, describe, session_of_named};
 use crate::lineage::found;
 use crate::{App, Error, job, key};
 
@@ -26,7 +26,7 @@ pub(super) async fn seal(
     let private = &brought.key(&chosen).ok_or_else(|| Error::not_found("key", chosen))?.private;
     let usage = Some(KeyUsage::Tls);
     let exportable = wishes.exportable.unwrap_or_else(|| domain::key::exportable_by_default(usage));
-    let sealed = session_of(app, &wishes.token)?.import(private, exportable, app.random())?;
+    let sealed = session_of_named(app, &wishes.token).await?.import(private, exportable, app.random())?;
     let key = describe(String::new(), private.public_key(), &sealed, usage, Born::Imported, app.now());
     Ok(MadeKey { key, sealed })
 }

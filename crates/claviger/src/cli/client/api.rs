@@ -9,6 +9,7 @@ use reqwest::{Method, RequestBuilder, Url};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::form::Form;
 use super::refused::Refused;
 use super::server::Server;
 use super::trust::{Stranger, Trust};
@@ -95,6 +96,12 @@ impl Api {
     /// Changes something.
     pub async fn send(&self, method: Method, path: &[&str], body: &Value) -> anyhow::Result<Answer> {
         self.answer(self.with_body(method, path, body)?).await
+    }
+
+    /// Sends files.
+    pub async fn upload(&self, path: &[&str], form: Form) -> anyhow::Result<Answer> {
+        let request = self.http.post(self.url(path, &[])?);
+        self.answer(request.header(CONTENT_TYPE, form.content_type).body(form.body)).await
     }
 
     /// Sends something that is answered by a file.

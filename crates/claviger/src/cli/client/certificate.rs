@@ -1,13 +1,14 @@
 //! `cert`: certificates, from import to export.
 
 mod export;
+mod files;
 mod import;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use self::export::Export;
 use self::import::Import;
@@ -68,6 +69,14 @@ Examples:
     /// Make a self-signed certificate
     #[command(after_help = "Example: claviger cert self-sign test --subject CN=test.example --days 30")]
     SelfSign(SelfSign),
+    /// Give a certificate another name
+    #[command(after_help = "Example: claviger cert rename 3f9a12cd77e0b1a4 \"shop, until 2027\"")]
+    Rename {
+        /// The certificate
+        certificate: String,
+        /// The new name
+        name: String,
+    },
     /// Make the edge answer with it when no name fits
     #[command(after_help = "Example: claviger cert default shop.example")]
     Default {
@@ -231,6 +240,12 @@ impl Verb {
             Self::Import(import) => import.run(on).await,
             Self::Export(export) => export.run(on).await,
             Self::SelfSign(wanted) => wanted.run(on).await,
+            Self::Rename { certificate, name } => {
+                let hash = on.id(&list::CERTIFICATE, &certificate).await?;
+                let change = json!({ "friendly_name": name });
+                let answer = on.api.send(Method::PATCH, &["certificates", &hash], &change).await?;
+                on.done(&answer, "The certificate has its new name.")
+            }
             Self::Default { certificate } => {
                 change(on, Method::PUT, &certificate, Some("default"), DEFAULT_NOW).await
             }
@@ -250,7 +265,8 @@ impl Verb {
             Self::Adopt { certificate, change } => {
                 let hash = on.id(&list::CERTIFICATE, &certificate).await?;
                 let body = change.body(on).await?;
-                let answer = on.api.send(Method::POST, &["certificates", &hash, "lineage"], &body).await?;
+                let answer =
+                    on.api.send(Method::POST, &["certificates", &hash, "lineage"], &body.into()).await?;
                 on.detail(&answer, &super::lineage::DETAIL)
             }
         }

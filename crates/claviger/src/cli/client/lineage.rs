@@ -47,6 +47,9 @@ Example: claviger lineage create shop --name shop.example --name www.shop.exampl
     Update {
         /// The lineage
         lineage: String,
+        /// The revision that `lineage show` said: nothing is changed if somebody was faster
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<String>,
         #[command(flatten)]
         change: Change,
     },
@@ -170,6 +173,7 @@ pub const DETAIL: Detail = Detail {
     fields: &[
         plain("Id", "/id"),
         plain("Name", "/name"),
+        plain("Revision", "/revision"),
         plain("Subject", "/subject"),
         plain("For", "/names"),
         plain("Owner", "/owner"),
@@ -253,10 +257,11 @@ impl Verb {
                 put(&mut body, [("name", Some(wanted.lineage))]);
                 on.detail(&on.api.send(Method::POST, &["lineages"], &body.into()).await?, &DETAIL)
             }
-            Self::Update { lineage, change } => {
+            Self::Update { lineage, revision, change } => {
                 let id = on.id(&list::LINEAGE, &lineage).await?;
-                let body = change.body(on).await?;
-                on.detail(&on.api.send(Method::PATCH, &["lineages", &id], &body).await?, &DETAIL)
+                let mut body = change.body(on).await?;
+                put(&mut body, [("revision", revision)]);
+                on.detail(&on.api.send(Method::PATCH, &["lineages", &id], &body.into()).await?, &DETAIL)
             }
             Self::Renew { lineage, wait } => again(on, &lineage, "renew", &wait).await,
             Self::Rekey { lineage, wait } => again(on, &lineage, "rekey", &wait).await,
@@ -277,10 +282,10 @@ async fn again(on: &Session, named: &str, verb: &str, wait: &Wait) -> anyhow::Re
 
 impl Change {
     /// The request that changes a lineage, or founds one on a certificate.
-    pub async fn body(&self, on: &Session) -> anyhow::Result<Value> {
+    pub async fn body(&self, on: &Session) -> anyhow::Result<Map<String, Value>> {
         let mut body = self.rules.body(on).await?;
         put(&mut body, [("name", self.rename.clone())]);
-        Ok(body.into())
+        Ok(body)
     }
 }
 

@@ -65,32 +65,3 @@ pub async fn lineage(on: &Session, named: Option<&str>) -> anyhow::Result<Option
         None => Ok(None),
     }
 }
-
-/// Base64 (RFC 4648, section 4): files travel in it, so that any bytes can stand in JSON.
-pub fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let octet = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
-        let bits = octet(0) << 16 | octet(1) << 8 | octet(2);
-        for place in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if place > group.len() { '=' } else { char::from(letter) });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_server_reads_what_is_written() {
-        for length in 0..70 {
-            let bytes: Vec<u8> = (0..length).map(|index: u8| index.wrapping_mul(37)).collect();
-            assert_eq!(web::base64::decode(&base64(&bytes)), Some(bytes));
-        }
-        assert_eq!(base64(b"foob"), "Zm9vYg==");
-    }
-}

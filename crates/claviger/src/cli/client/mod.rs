@@ -20,6 +20,7 @@ pub mod user;
 mod api;
 mod detail;
 mod follow;
+mod form;
 mod list;
 mod material;
 mod profile;

@@ -40,7 +40,7 @@ pub async fn form(visit: Maker) -> Page {
 
 fn page(visit: &Maker, entered: &Entered, wrong: Wrong) -> ImportPage {
     let form = Form::new(entered, &wrong);
-    let more = [("second", "Another passphrase"), ("third", "One more passphrase")];
+    let more = [("second", "Another password"), ("third", "One more password")];
     ImportPage {
         frame: visit.frame("Import", Place::Certificates),
         files: wrong.mark(files_input()),

@@ -2,20 +2,21 @@
 
 use app::certificate::{CertificateView, Missing};
 use askama::Template;
-use domain::certificate::{NotCurrent, Source, plan_use};
+use domain::certificate::{NotCurrent, NotRemoved, Source, plan_removal, plan_use};
 use domain::permission::uses;
 use domain::target::EndpointSeen;
 use domain::{Moment, Permission};
 use pki::{Certificate, Finding, Fingerprint};
 
-use crate::body::Id;
+use crate::body::{Id, PageFields};
 use crate::page::chain::{self, Picture};
 use crate::page::finding::{Badge, Note};
 use crate::page::rows::{CertificateLine, EndpointLine, Fact, name_of};
+use crate::page::simple::Simple;
 use crate::page::words::{
     alternative_names, listed, safe, subject_lines, title, usage_words, with_readable_moments,
 };
-use crate::page::{Frame, Page, Place, Visit, When, render};
+use crate::page::{Entered, Flash, Frame, Input, Page, Place, Visit, When, go, render};
 
 #[derive(Template)]
 #[template(path = "certificate/show.html")]
@@ -33,11 +34,13 @@ struct CertificatePage {
     until: When,
     colons: String,
     history: Vec<CertificateLine>,
+    name: Input,
     can_be_default: bool,
     can_activate: bool,
     can_adopt: bool,
     can_remove: bool,
-    is_factory: bool,
+    /// Why it stays for ever, where it does.
+    why_kept: Option<String>,
     /// Why something that is usual is not offered.
     why_not: Option<String>,
 }
@@ -61,7 +64,7 @@ fn page(frame: Frame, view: &CertificateView) -> CertificatePage {
     let now = frame.now;
     let certificate = &view.entry.certificate;
     let fingerprint = view.entry.fingerprint();
-    let uses = Uses::new(view);
+    let (uses, removal) = (Uses::new(view), plan_removal(&view.needed()));
     CertificatePage {
         words: words(view, now),
         id: fingerprint.to_string(),
@@ -78,13 +81,37 @@ fn page(frame: Frame, view: &CertificateView) -> CertificatePage {
         until: When::unix(certificate.not_after(), now),
         colons: fingerprint.to_colons(),
         history: view.history.iter().map(|entry| CertificateLine::new(entry, now)).collect(),
+        name: name_input().value(&view.entry.friendly_name),
         can_be_default: uses.default == Some(Ok(())),
         can_activate: uses.lineage == Some(Ok(())),
         can_adopt: uses.new_lineage == Some(Ok(())),
         why_not: uses.why_not(),
-        can_remove: !view.is_factory && !view.is_default && !view.is_current,
-        is_factory: view.is_factory,
+        can_remove: removal.is_ok(),
+        why_kept: removal.err().as_ref().and_then(why_kept),
         frame,
+    }
+}
+
+fn name_input() -> Input {
+    Input::line("name", "Friendly Name").needed()
+}
+
+/// `POST /certificates/{id}/name`.
+pub async fn rename(
+    visit: Visit<uses::ManageTlsCertificates>,
+    Id(id): Id<Fingerprint>,
+    PageFields(fields): PageFields,
+) -> Page {
+    let (entered, back) = (Entered(fields), format!("/certificates/{id}"));
+    match app::certificate::rename(visit.app(), visit.by(), &id, entered.text("name")).await {
+        Ok(view) => {
+            Ok(go(&back, Flash::good(format!("It is called {} now.", safe(&view.entry.friendly_name)))))
+        }
+        Err(error) => {
+            let frame = visit.frame("Name a certificate", Place::Certificates);
+            let form = Simple::new(frame, format!("Certificate {id}"), format!("{back}/name")).back(&back);
+            form.input(name_input()).refused(&entered, error)
+        }
     }
 }
 
@@ -117,6 +144,21 @@ impl Uses {
             (None, None) => return None,
         };
         Some(format!("{what}: {}.", with_readable_moments(&safe(&why.to_string()))))
+    }
+}
+
+/// Why it is not removed, where nothing that a person can do would change that.
+fn why_kept(why: &NotRemoved) -> Option<String> {
+    match why {
+        NotRemoved::Factory => Some(
+            "This is the factory certificate: it can be replaced as the default, and may not be removed."
+                .to_owned(),
+        ),
+        NotRemoved::Authority(issuer) => Some(format!(
+            "This is a certificate of our CA “{}”: it stays for the chains of what that issued.",
+            safe(issuer)
+        )),
+        NotRemoved::Default | NotRemoved::Served(_) => None,
     }
 }
 

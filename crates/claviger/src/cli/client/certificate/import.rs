@@ -2,25 +2,26 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::bail;
 use clap::Args;
-use reqwest::Method;
-use serde_json::{Map, Value, json};
+use pki::name::inert;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::COLUMNS;
+use super::files::{self, Named};
 use crate::cli::client::api::{Answer, items, text};
-use crate::cli::client::detail;
-use crate::cli::client::material::{self, put};
+use crate::cli::client::form::{Form, Part};
 use crate::cli::client::refused::Refused;
 use crate::cli::client::session::{Output, Session};
 use crate::cli::client::table::{self, Column, hash, moment, plain};
+use crate::cli::client::{detail, material};
 use crate::cli::ink::Ink;
 use crate::cli::{output, secret};
 
 #[derive(Debug, Args)]
 pub struct Import {
-    /// The files
+    /// The files; - is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Say what would be done, and store nothing
@@ -29,7 +30,8 @@ pub struct Import {
     /// The hash that a preview showed: refused if anything else would be done by now
     #[arg(long, value_name = "HASH", conflicts_with = "preview")]
     confirm: Option<String>,
-    /// The id of the private key that is taken, where the files hold several; the preview shows them
+    /// The private key that is taken, where the files hold several: its id, four or more of its first digits, or its name
+    /// in the file; the preview shows them
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
     /// A file with a passphrase of what is encrypted; repeat it where files have different ones; asked for if left out
@@ -76,15 +78,13 @@ impl Import {
     pub async fn run(self, on: &Session) -> anyhow::Result<()> {
         let given = self.passphrase_file.iter().map(|path| secret::read_file(path));
         let given: Vec<_> = given.collect::<anyhow::Result<_>>()?;
-        let mut body = self.body(on).await?;
-        let path: &[&str] = if self.preview { &["certificates", "preview"] } else { &["certificates"] };
-        let answer = match send(on, path, &mut body, &given).await {
-            Err(error) if given.is_empty() && needs_passphrase(&error) && secret::can_ask() => {
-                let asked = secret::ask("Passphrase of the files")?;
-                send(on, path, &mut body, &[asked]).await?
-            }
-            sent => sent?,
-        };
+        let mut import =
+            Sent { on, files: files::read(&self.files)?, fields: self.fields(on).await?, passphrases: given };
+        if let Some(named) = &self.key {
+            let key = if is_id(named) { named.clone() } else { import.key(named).await? };
+            import.fields.push(("key", key));
+        }
+        let answer = import.send(if self.preview { PREVIEW } else { &["certificates"] }).await?;
         if text(&answer.value, "kind") == "certificate.import" {
             return on.watch(text(&answer.value, "id")).await;
         }
@@ -96,52 +96,85 @@ impl Import {
         // What would be refused is no success, although the preview is one.
         match answer.value.pointer("/refusal/code").and_then(Value::as_str) {
             Some(code) if self.preview => {
-                anyhow::bail!("the import would be refused: {}", pki::name::inert(code))
+                anyhow::bail!("the import would be refused: {}", inert(code))
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    async fn body(&self, on: &Session) -> anyhow::Result<Map<String, Value>> {
-        let mut files = Vec::with_capacity(self.files.len());
-        for path in &self.files {
-            let bytes = std::fs::read(path).map(Zeroizing::new);
-            files.push(packed(&bytes.with_context(|| format!("cannot read {}", path.display()))?));
-        }
-        let mut body = Map::from_iter([("files".to_owned(), Value::Array(files))]);
-        let lineage = material::lineage(on, self.lineage.as_deref()).await?;
+    /// What is said beside the files.
+    async fn fields(&self, on: &Session) -> anyhow::Result<Vec<(&'static str, String)>> {
         let said = [
             ("friendly_name", self.friendly_name.clone()),
             ("token", self.token.clone()),
-            ("lineage", lineage),
+            ("lineage", material::lineage(on, self.lineage.as_deref()).await?),
             ("exportable", self.exportable.clone()),
-            ("key", self.key.clone()),
             ("preview", self.confirm.clone()),
         ];
-        put(&mut body, said);
-        Ok(body)
+        Ok(said.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
     }
 }
 
-/// PEM as it is, so that a large collection stays small; anything else in base64.
-fn packed(bytes: &[u8]) -> Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.contains("-----BEGIN") => Value::from(text),
-        Ok(_) | Err(_) => Value::from(material::base64(bytes)),
+const PREVIEW: &[&str] = &["certificates", "preview"];
+
+/// What is sent: perhaps twice, where a passphrase or a key turns out to be needed.
+struct Sent<'a> {
+    on: &'a Session,
+    files: Vec<Named>,
+    fields: Vec<(&'static str, String)>,
+    passphrases: Vec<Zeroizing<String>>,
+}
+
+impl Sent<'_> {
+    /// Sends it; on a terminal, a passphrase that is missing is asked for.
+    async fn send(&mut self, path: &[&str]) -> anyhow::Result<Answer> {
+        match self.on.api.upload(path, self.form()?).await {
+            Err(error) if self.passphrases.is_empty() && needs_passphrase(&error) && secret::can_ask() => {
+                self.passphrases.push(secret::ask("Passphrase of the files")?);
+                self.on.api.upload(path, self.form()?).await
+            }
+            sent => sent,
+        }
+    }
+
+    fn form(&self) -> anyhow::Result<Form> {
+        let files = self.files.iter().map(|file| Part::file(&file.name, &file.bytes));
+        let fields = self.fields.iter().map(|(name, value)| Part::text(name, value));
+        let passphrases = self.passphrases.iter().map(|one| Part::text("passphrase", one.as_str()));
+        Form::write(&files.chain(fields).chain(passphrases).collect::<Vec<_>>())
+    }
+
+    /// The id of the private key among the files that somebody named.
+    async fn key(&mut self, named: &str) -> anyhow::Result<String> {
+        let preview = self.send(PREVIEW).await?;
+        chosen(part(&preview.value, "keys"), named)
     }
 }
 
-async fn send(
-    on: &Session,
-    path: &[&str],
-    body: &mut Map<String, Value>,
-    passphrases: &[Zeroizing<String>],
-) -> anyhow::Result<Answer> {
-    if !passphrases.is_empty() {
-        let texts: Vec<&str> = passphrases.iter().map(|one| one.as_str()).collect();
-        body.insert("passphrases".to_owned(), json!(texts));
+fn is_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The one of these keys that has this name, or an id that begins like this.
+fn chosen(keys: &[Value], named: &str) -> anyhow::Result<String> {
+    const FEWEST_DIGITS: usize = 4;
+    let digits = named.to_ascii_lowercase();
+    let is_meant = |key: &&Value| {
+        let begins = digits.len() >= FEWEST_DIGITS && text(key, "id").starts_with(&digits);
+        begins || text(key, "friendly_name") == named
+    };
+    let found: Vec<&Value> = keys.iter().filter(is_meant).collect();
+    let trouble = match found.as_slice() {
+        [one] => return Ok(text(one, "id").to_owned()),
+        [] => format!("no private key in the files is called {named:?} or has an id that begins like that"),
+        several => format!("{} private keys in the files fit {named:?}", several.len()),
+    };
+    let line = |key: &Value| format!("{} {}", inert(text(key, "id")), inert(text(key, "friendly_name")));
+    let lines: Vec<String> = keys.iter().map(|key| format!("\n  {}", line(key).trim_end())).collect();
+    match lines.as_slice() {
+        [] => bail!("{trouble}: there is none"),
+        lines => bail!("{trouble}; they hold these:{}", lines.concat()),
     }
-    on.api.send(Method::POST, path, &Value::Object(body.clone())).await
 }
 
 fn needs_passphrase(error: &anyhow::Error) -> bool {
@@ -163,10 +196,10 @@ fn previewed(value: &Value, ink: Ink) -> String {
         said.push_str("\n\n");
     }
     for certificate in part(value, "certificates") {
-        let name = pki::name::inert(text(certificate, "subject")).into_owned();
+        let name = inert(text(certificate, "subject")).into_owned();
         let lineage = [text(certificate, "lineage_name"), text(certificate, "reason")];
         let lineage: Vec<_> =
-            lineage.iter().filter(|text| !text.is_empty()).map(|text| pki::name::inert(text)).collect();
+            lineage.iter().filter(|text| !text.is_empty()).map(|text| inert(text)).collect();
         if !lineage.is_empty() {
             said.push_str(&format!("{name}: {}\n", lineage.join(": ")));
         }
@@ -175,16 +208,16 @@ fn previewed(value: &Value, ink: Ink) -> String {
             _ => "its chain has",
         };
         for member in part(certificate, "chain").iter().skip(1) {
-            said.push_str(&format!("{name}: {how} {}\n", pki::name::inert(text(member, "subject"))));
+            said.push_str(&format!("{name}: {how} {}\n", inert(text(member, "subject"))));
         }
         let missing = part(certificate, "missing_at").iter().filter_map(Value::as_str);
-        for address in missing.map(pki::name::inert) {
+        for address in missing.map(inert) {
             said.push_str(&format!("{name}: what is missing can be fetched from {address}\n"));
         }
     }
     said.push_str(&detail::findings(&all_findings(value), ink));
     match value.pointer("/refusal/detail").and_then(Value::as_str) {
-        Some(refusal) => said.push_str(&format!("\nIt would be refused. {}\n", pki::name::inert(refusal))),
+        Some(refusal) => said.push_str(&format!("\nIt would be refused. {}\n", inert(refusal))),
         None => said.push_str(&format!(
             "\nNothing is stored yet. To do exactly this, add: --confirm {}\n",
             text(value, "hash")
@@ -231,7 +264,7 @@ fn imported(value: &Value, ink: Ink) -> String {
     ];
     for (label, ids) in said {
         for id in ids.iter().filter_map(Value::as_str) {
-            text.push_str(&format!("{label}: {}\n", pki::name::inert(id)));
+            text.push_str(&format!("{label}: {}\n", inert(id)));
         }
     }
     text.push_str(&detail::findings(&all_findings(value), ink));
@@ -256,6 +289,8 @@ fn all_findings(value: &Value) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -298,8 +333,20 @@ mod tests {
     }
 
     #[test]
-    fn text_travels_as_text_and_bytes_in_base64() {
-        assert_eq!(packed(b"-----BEGIN X-----\n"), json!("-----BEGIN X-----\n"));
-        assert_eq!(packed(&[0x30, 0x82, 0xff]), json!("MIL/"));
+    fn a_key_is_found_by_its_name_or_its_first_digits_and_else_the_keys_are_told() {
+        let key = |id: &str, name: &str| json!({ "id": id, "friendly_name": name });
+        let keys = [key("abcd11", "shop"), key("abcd22", "mail"), key("ef0123", "shop")];
+        assert_eq!(chosen(&keys, "ABCD1").unwrap(), "abcd11");
+        assert_eq!(chosen(&keys, "mail").unwrap(), "abcd22");
+        for (named, said) in
+            [("abcd", "2 private"), ("shop", "2 private"), ("ef0", "no private"), ("", "no private")]
+        {
+            let refused = chosen(&keys, named).unwrap_err().to_string();
+            assert!(
+                refused.contains(said) && refused.ends_with("\n  abcd11 shop\n  abcd22 mail\n  ef0123 shop"),
+                "{refused}"
+            );
+        }
+        assert!(chosen(&[], "abcd").unwrap_err().to_string().ends_with("there is none"));
     }
 }
