@@ -221,7 +221,9 @@ fn a_running_nginx_is_taken_over_and_rekeyed_without_a_failed_handshake() {
     for seen in clients.end() {
         assert_eq!(seen.failures, [""; 0]);
         assert!(seen.handshakes > 10, "{} handshakes", seen.handshakes);
-        assert_eq!((seen.leaves.first(), seen.leaves.last()), (Some(&before), Some(&after)));
+        // The old workers of nginx may still take the last one, so the new leaf need not be what was seen last.
+        assert_eq!((seen.leaves.first(), seen.leaves.contains(&after)), (Some(&before), true));
+        assert!(seen.leaves.iter().all(|leaf| [before, after].contains(leaf)), "{:?}", seen.leaves);
     }
     let states: Vec<&str> =
         lineage["deployments"].as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap()).collect();
@@ -255,11 +257,16 @@ fn an_intermediate_that_comes_later_reaches_nginx_by_itself() {
     sent(1);
     verified();
     let root = nginx.home.join("old-root.pem");
-    assert!(!is_valid_for(nginx.address, NAME, &root), "clients refuse the leaf alone");
+    // For a moment after a reload the old workers of nginx accept, too.
+    let is_taken = |expected: bool| {
+        let what = format!("clients take it: {expected}");
+        wait_for(&what, || (is_valid_for(nginx.address, NAME, &root) == expected).then_some(()))
+    };
+    is_taken(false);
 
     cli.say(&["cert", "import", "nginx/middle.pem"]);
     sent(2);
-    assert!(is_valid_for(nginx.address, NAME, &root));
+    is_taken(true);
     verified();
     let before = fs::read_to_string(nginx.home.join("tls/fullchain.pem.previous")).unwrap();
     assert_eq!(before.matches("BEGIN CERTIFICATE").count(), 1, "what was served before is kept");
