@@ -40,7 +40,8 @@ pub async fn form(visit: Maker) -> Page {
 
 fn page(visit: &Maker, entered: &Entered, wrong: Wrong) -> ImportPage {
     let form = Form::new(entered, &wrong);
-    let more = [("second", "Another password"), ("third", "One more password")];
+    // The field of the guide is the only "Password".
+    let more = [("second", "Another passphrase"), ("third", "One more passphrase")];
     ImportPage {
         frame: visit.frame("Import", Place::Certificates),
         files: wrong.mark(files_input()),
