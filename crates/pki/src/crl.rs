@@ -19,7 +19,7 @@ use crate::signature_algorithm::{Digest, SignatureAlgorithm};
 use crate::{Certificate, DistinguishedName, Finding, Fingerprint, Refusal, Severity, UnixTime};
 
 use entry::Entries;
-pub use entry::{Reason, Revoked};
+pub use entry::{Reason, Revoked, revoked};
 pub(crate) use scope::{ALL_REASONS, PointName, Scope, directory_name, named_directory, read_reasons};
 
 /// Keys with which a signature is tried, at most, where nothing but a name says whose it is.
@@ -149,6 +149,28 @@ impl Crl {
         let mut wanted = entry::Wanted::new(certificates);
         self.entries().find_all(&mut wanted, &self.0.issuer);
         wanted.answers
+    }
+
+    /// What is to be said of each of these certificates, in their order, because it is on the list: `cert.revoked`, an
+    /// error where one of them or of `issuers` signed the list, else a warning.
+    pub fn findings_about<'c>(
+        &self,
+        certificates: &[&'c Certificate],
+        issuers: impl IntoIterator<Item = &'c Certificate>,
+    ) -> Vec<Option<Finding>> {
+        let mut answers = self.revoked_among(certificates.iter().copied());
+        // On a delta list that one is valid again.
+        answers
+            .iter_mut()
+            .for_each(|answer| *answer = answer.filter(|one| one.reason != Reason::RemoveFromCrl));
+        let is_signed = answers.iter().any(Option::is_some)
+            && (self.is_signed_by_any(certificates.iter().copied()) || self.is_signed_by_any(issuers));
+        let about = |(certificate, answer): (&&Certificate, Option<Revoked>)| {
+            answer.map(
+                |entry| if is_signed { entry.finding(certificate) } else { entry.unchecked(certificate) },
+            )
+        };
+        certificates.iter().zip(answers).map(about).collect()
     }
 
     /// Whether one of these issued it: see [`Self::is_signed_by`]. Of those whose name fits, no more than a few dozen keys

@@ -4,6 +4,7 @@ mod audit;
 pub mod client;
 mod file;
 mod ink;
+mod limited;
 mod manual;
 pub mod offline;
 pub mod output;

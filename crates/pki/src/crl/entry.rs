@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::scope::directory_name;
 use crate::certificate::parse_time;
 use crate::tlv::{Reader, Tlv, only, tag, unexpected};
-use crate::{Certificate, DistinguishedName, Refusal, UnixTime};
+use crate::{Certificate, DistinguishedName, Finding, Refusal, Severity, UnixTime};
 
 /// ENUMERATED.
 const ENUMERATED: u8 = 0x0a;
@@ -19,6 +19,34 @@ pub struct Revoked {
     pub at: UnixTime,
     /// Why.
     pub reason: Reason,
+}
+
+impl Revoked {
+    /// `cert.revoked`, by a list whose signature is good.
+    pub(super) fn finding(self, certificate: &Certificate) -> Finding {
+        revoked(
+            certificate,
+            format!("the CA revoked this certificate on {} ({})", self.at, self.reason.name()),
+        )
+    }
+
+    /// The same by a list that anybody may have written.
+    pub(super) fn unchecked(self, certificate: &Certificate) -> Finding {
+        let what = format!(
+            "a revocation list names this certificate since {} ({}); its signature was not checked",
+            self.at,
+            self.reason.name()
+        );
+        let repair = "Give the certificate of the list's issuer too.".to_owned();
+        Finding { severity: Severity::Warning, repair, ..revoked(certificate, what) }
+    }
+}
+
+/// The error `cert.revoked`; `what` says by whom, when and why, as [`Crl::findings_about`](super::Crl::findings_about) did.
+pub fn revoked(certificate: &Certificate, what: String) -> Finding {
+    let repair = "Put another certificate in its place; rekey if the key may be known to others.".to_owned();
+    let place = certificate.display_name();
+    Finding { code: "cert.revoked", severity: Severity::Error, what, place, repair }
 }
 
 /// Why a certificate was revoked (RFC 5280, 5.3.1).

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use pki::chain::Chain;
-use pki::crl::{Reason, Revoked};
-use pki::{Certificate, Finding, Fingerprint, Severity};
+use pki::{Certificate, Finding, Fingerprint, Severity, crl};
 use store::Tx;
 
 use super::Brought;
@@ -25,49 +24,15 @@ pub(super) async fn find(app: &App, brought: &Arc<Brought>) -> Result<Arc<Revoca
 }
 
 fn among(tx: &Tx<'_>, brought: &Brought) -> Result<Revocations, Error> {
-    let certificates = || brought.certificates.iter().map(|one| &one.certificate);
+    let certificates: Vec<&Certificate> = brought.certificates.iter().map(|one| &one.certificate).collect();
     let mut found = Revocations::default();
     for list in &brought.crls {
-        let answers = certificates().zip(list.revoked_among(certificates()));
-        let named: Vec<(&Certificate, Revoked)> =
-            answers.filter_map(|(certificate, answer)| answer.map(|entry| (certificate, entry))).collect();
-        if named.is_empty() {
-            continue;
-        }
         let here = store::certificate::issuers_named(tx, list.issuer().der())?;
-        let is_signed = list.is_signed_by_any(certificates()) || list.is_signed_by_any(&here);
-        for (certificate, entry) in
-            named.into_iter().filter(|(_, entry)| entry.reason != Reason::RemoveFromCrl)
-        {
-            let name = certificate.display_name();
-            found.add(
-                certificate.fingerprint(),
-                if is_signed { taken_back(name, entry) } else { said(name, entry) },
-            );
+        for (certificate, finding) in certificates.iter().zip(list.findings_about(&certificates, &here)) {
+            finding.into_iter().for_each(|finding| found.add(certificate.fingerprint(), finding));
         }
     }
     Ok(found)
-}
-
-fn taken_back(place: String, entry: Revoked) -> Finding {
-    error(place, format!("the CA revoked this certificate on {} ({})", entry.at, entry.reason.name()))
-}
-
-fn error(place: String, what: String) -> Finding {
-    let repair =
-        "Ask for another certificate, with a new key if the old one may be known to others.".to_owned();
-    Finding { code: "cert.revoked", severity: Severity::Error, what, place, repair }
-}
-
-/// What anybody may have written.
-fn said(place: String, entry: Revoked) -> Finding {
-    let what = format!(
-        "a revocation list names this certificate since {} ({}); whether its CA signed the list cannot be checked",
-        entry.at,
-        entry.reason.name()
-    );
-    let repair = "Give the certificate of the list's issuer, too.".to_owned();
-    Finding { code: "cert.revoked", severity: Severity::Warning, what, place, repair }
 }
 
 impl Revocations {
@@ -98,7 +63,7 @@ impl Revocations {
     /// Puts back what [`Self::words`] said.
     pub(super) fn remember(&mut self, certificate: &Certificate, words: &str) {
         if !words.is_empty() {
-            self.add(certificate.fingerprint(), error(certificate.display_name(), words.to_owned()));
+            self.add(certificate.fingerprint(), crl::revoked(certificate, words.to_owned()));
         }
     }
 }

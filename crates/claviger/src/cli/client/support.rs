@@ -1,7 +1,7 @@
 //! `support`: what may be sent to support, and what may not.
 
 use std::fs::{DirEntry, File};
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,10 +15,10 @@ use super::connection::Connection;
 use super::list;
 use super::session::Session;
 use crate::cli::offline::report::{counted, findings_json, tell};
-use crate::cli::{file, output};
+use crate::cli::{file, limited, output};
 
 /// Files that are looked into at once, octets in all.
-const MOST: u64 = 64 << 20;
+const MOST: usize = 64 << 20;
 
 /// What may be sent to support: certificates, chains and their state. Never a private key.
 #[derive(Debug, Args)]
@@ -116,7 +116,7 @@ fn check(paths: &[PathBuf], is_json: bool) -> anyhow::Result<ExitCode> {
 struct Gathered {
     files: Vec<Offered>,
     /// Octets for which there is still room.
-    left: u64,
+    left: usize,
 }
 
 impl Gathered {
@@ -124,12 +124,12 @@ impl Gathered {
     /// folder is walked twice.
     fn add(&mut self, path: &Path) -> anyhow::Result<()> {
         if path == Path::new("-") {
-            return self.read(&mut std::io::stdin().lock(), "the standard input".to_owned(), path);
+            let read = limited::read(io::stdin().lock(), self.left);
+            return self.keep(read, "the standard input".to_owned(), path);
         }
         if !path.is_dir() {
-            let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            return self.read(&mut { file }, name, path);
+            return self.read(name, path);
         }
         let mut folders = vec![path.to_owned()];
         while let Some(folder) = folders.pop() {
@@ -148,19 +148,26 @@ impl Gathered {
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() || kind.is_symlink() && path.is_file() {
-                let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
                 let inside = path.strip_prefix(top).unwrap_or(&path).to_string_lossy().into_owned();
-                self.read(&mut { file }, inside, &path)?;
+                self.read(inside, &path)?;
             }
         }
         Ok(())
     }
 
-    fn read(&mut self, from: &mut dyn Read, name: String, path: &Path) -> anyhow::Result<()> {
-        let what = || format!("cannot read {}", path.display());
-        let mut bytes = Zeroizing::new(Vec::new());
-        from.take(self.left + 1).read_to_end(&mut bytes).with_context(what)?;
-        let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
+    fn read(&mut self, name: String, path: &Path) -> anyhow::Result<()> {
+        let read = File::open(path).and_then(|file| limited::read_file(file, self.left));
+        self.keep(read, name, path)
+    }
+
+    fn keep(
+        &mut self,
+        read: io::Result<Zeroizing<Vec<u8>>>,
+        name: String,
+        path: &Path,
+    ) -> anyhow::Result<()> {
+        let bytes = read.with_context(|| format!("cannot read {}", path.display()))?;
+        let Some(left) = self.left.checked_sub(bytes.len()) else {
             bail!("these files have more than {} MiB together; look into fewer at once", MOST >> 20);
         };
         self.left = left;

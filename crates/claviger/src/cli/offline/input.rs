@@ -1,7 +1,7 @@
 //! What the tools are given: files, standard input or TLS servers; a passphrase; the moment to judge by.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,12 +9,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use pki::blocklist::MAX_BLOCKLIST;
+use pki::format::MAX_INPUT;
 use pki::{Blocklist, Refusal, UnixTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use super::look::{self, Served};
+use crate::cli::limited;
 
 /// What a tool reads.
 #[derive(Debug, Args)]
@@ -77,7 +79,7 @@ impl Input {
 
     fn read_one(&self, subject: &Path) -> anyhow::Result<Source> {
         if subject == Path::new("-") {
-            let bytes = read_limited(io::stdin().lock()).context("cannot read standard input")?;
+            let bytes = limited::read(io::stdin().lock(), MAX_INPUT).context("cannot read standard input")?;
             let content = Content::File { bytes, is_open_to_others: false };
             return Ok(Source { name: "standard input".to_owned(), content });
         }
@@ -105,10 +107,8 @@ impl Judging {
         let Some(path) = &self.blocklist else { return Ok(None) };
         let name = pki::name::inert(&path.display().to_string()).into_owned();
         let cannot = || format!("the list of known keys cannot be used: {name}");
-        // One octet more than is taken is enough to refuse it.
-        let mut bytes = Vec::new();
         let file = File::open(path).with_context(cannot)?;
-        file.take(MAX_BLOCKLIST as u64 + 1).read_to_end(&mut bytes).with_context(cannot)?;
+        let bytes = limited::read_file(file, MAX_BLOCKLIST).with_context(cannot)?;
         Blocklist::parse(&bytes).map(Some).with_context(cannot)
     }
 }
@@ -117,15 +117,7 @@ fn read_file(path: &Path) -> io::Result<Content> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     let is_open_to_others = metadata.is_file() && metadata.permissions().mode() & 0o077 != 0;
-    Ok(Content::File { bytes: read_limited(file)?, is_open_to_others })
-}
-
-/// Reads one byte more than is taken, at most: that one is enough to refuse the file.
-fn read_limited(from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let limit = pki::format::MAX_INPUT as u64 + 1;
-    let mut bytes = Zeroizing::new(Vec::new());
-    from.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(Content::File { bytes: limited::read_file(file, MAX_INPUT)?, is_open_to_others })
 }
 
 fn cannot_read(name: &str, error: io::Error) -> anyhow::Error {

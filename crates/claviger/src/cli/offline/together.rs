@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use pki::crl::Revoked;
 use pki::inspect::InspectedItem;
 use pki::{Certificate, Crl, Finding, KeyId, PublicKey, Severity};
 
@@ -25,13 +24,8 @@ pub fn find_revoked(looked: &mut [Looked<'_>]) {
     let certificates: Vec<&Certificate> = items().filter_map(certificate).collect();
     let mut found: Vec<Vec<Finding>> = certificates.iter().map(|_| Vec::new()).collect();
     for crl in items().filter_map(list) {
-        let answers = crl.revoked_among(certificates.iter().copied());
-        if answers.iter().all(Option::is_none) {
-            continue;
-        }
-        let is_signed = crl.is_signed_by_any(certificates.iter().copied());
-        for ((certificate, answer), found) in certificates.iter().zip(answers).zip(&mut found) {
-            found.extend(answer.map(|entry| revoked(certificate, entry, is_signed)));
+        for (found, news) in found.iter_mut().zip(crl.findings_about(&certificates, [])) {
+            found.extend(news);
         }
     }
     let mut found = found.into_iter();
@@ -133,25 +127,6 @@ fn list(item: &InspectedItem) -> Option<&Crl> {
         | InspectedItem::PrivateKey(_)
         | InspectedItem::Refused(_) => None,
     }
-}
-
-fn revoked(certificate: &Certificate, entry: Revoked, is_signed: bool) -> Finding {
-    let (at, reason) = (entry.at, entry.reason.name());
-    let (severity, what, repair) = if is_signed {
-        let what = format!("the CA revoked this certificate on {at} ({reason})");
-        (
-            Severity::Error,
-            what,
-            "Put another certificate in its place; rekey if the key may be known to others.",
-        )
-    } else {
-        let what = format!(
-            "a revocation list names this certificate since {at} ({reason}); its signature was not checked"
-        );
-        (Severity::Warning, what, "Give the certificate of the list's issuer too.")
-    };
-    let place = certificate.display_name();
-    Finding { code: "cert.revoked", severity, what, place, repair: repair.to_owned() }
 }
 
 /// Every certificate once, with the first place where it is.

@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use pki::format::MAX_INPUT;
 use pki::name::inert;
 use zeroize::Zeroizing;
+
+use crate::cli::limited;
 
 /// A file that was read.
 pub struct Named {
@@ -47,11 +49,8 @@ fn read_one(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
         false => inert(&path.display().to_string()).into_owned(),
     };
     let read = match path == Path::new("-") {
-        true => limited(io::stdin().lock(), 0),
-        false => File::open(path).and_then(|file| {
-            let length = file.metadata()?.len();
-            limited(file, usize::try_from(length).unwrap_or(usize::MAX))
-        }),
+        true => limited::read(io::stdin().lock(), MAX_INPUT),
+        false => File::open(path).and_then(|file| limited::read_file(file, MAX_INPUT)),
     };
     let bytes = read.with_context(|| format!("cannot read {shown}"))?;
     if bytes.is_empty() {
@@ -60,14 +59,6 @@ fn read_one(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     if bytes.len() > MAX_INPUT {
         bail!("{shown} has more than {} MB; no file with more is taken", MAX_INPUT / 1_000_000);
     }
-    Ok(bytes)
-}
-
-/// Reads one byte more than is taken, at most: that one is enough to refuse it.
-fn limited(from: impl Read, length: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-    // With room for what is expected, and for the read that finds the end.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(length.min(MAX_INPUT) + 32));
-    from.take(MAX_INPUT as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
